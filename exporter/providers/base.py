@@ -1,0 +1,96 @@
+"""What a provider is: a record of facts and four functions. One file per provider fills it in.
+
+One rule: nothing here knows SQL, metrics or the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from exporter.domain import DAY, HOUR, Account, Charge, Name, Period, Source, Usage
+from exporter.providers.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One reply, parsed. A report states usage or charges, seldom both.
+
+    `refreshed_at` is the provider's own freshness watermark, where it gives one.
+    `unknown_fields` are names in the reply that this program does not know (contract drift, counted).
+    """
+
+    usage: Sequence[Usage] = ()
+    charges: Sequence[Charge] = ()
+    refreshed_at: datetime | None = None
+    unknown_fields: frozenset[str] = frozenset()
+
+
+Fetch = Callable[[Client, Account, Period], AsyncIterator[Page]]
+"""Read one report over one window, whole, page by page.
+
+Raises `NeedsAttention`, `TryLater`, `UnexpectedReply` or `BeyondHistory`. Rows lie inside the window. A bucket
+(or, where paging is by row, a row's identity) that comes back on a second page is an `UnexpectedReply`.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One thing a provider can be asked for, read and replaced window by window.
+
+    `priced`: its usage is priced with the price book into charges of source `priced_usage`.
+    `omits_days`: rows missing from a complete read are kept, because this provider leaves days out.
+    `optional`: 403 and 404 mean "not enabled for this account": no outage, the other reports go on.
+    """
+
+    name: str
+    source: Source
+    fetch: Fetch
+    grain: timedelta = DAY  # window borders fall on multiples of it
+    span: timedelta = 31 * DAY  # the longest window one read asks for
+    history: timedelta = 365 * DAY  # how far back the API answers
+    floor: datetime | None = None  # nothing exists before this moment
+    restates: timedelta = 3 * DAY  # re-read on every sync
+    restates_late: timedelta = 35 * DAY  # re-read once a day
+    settles: timedelta = 2 * DAY  # older figures are official
+    interval: timedelta = HOUR  # how often it is worth asking
+    priced: bool = False
+    omits_days: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One credential or option of an account, as the command line and the web page ask for it."""
+
+    name: str
+    title: str
+    help: str = ""
+    secret: bool = False
+    required: bool = True
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A company that bills us: facts, and how to talk to it.
+
+    `authenticate` turns credentials into request headers. `check` proves *billing* access, costs nothing and
+    returns one sentence. `discover` lists the names of scopes and keys. Every provider takes the option `base_url`.
+    """
+
+    name: str
+    title: str
+    category: str  # FOCUS service category in short: "ai", "cloud", "saas"
+    base_url: str
+    credentials: tuple[Field, ...]
+    authenticate: Callable[[Mapping[str, str]], Mapping[str, str]]
+    reports: tuple[Report, ...]
+    check: Callable[[Client, Account], Awaitable[str]]
+    discover: Callable[[Client, Account], Awaitable[Sequence[Name]]]
+    options: tuple[Field, ...] = ()
+    prices: str = ""  # the provider's id in genai-prices; empty: nothing to estimate with
+    requests_per_minute: int = 60
+    concurrency: int = 2
+    guide: str = ""  # where a user makes the credential
