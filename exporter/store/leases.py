@@ -1,0 +1,108 @@
+"""Who may sync an account now. One rule: the database decides, by a lease that expires and a token that only grows.
+
+A writer proves with its token that nobody took over since (`fence`); time is the database's own, so clocks of
+replicas may differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, text
+
+from exporter.errors import LeaseLost
+
+_FREE = "(s.lease_expires_at IS NULL OR s.lease_expires_at <= now())"
+_LIVE = "a.removed_at IS NULL AND NOT a.disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The exclusive right to sync one account for a while."""
+
+    account: str
+    token: int
+
+
+def claim_due(db: Connection, holder: str, *, lasts: timedelta, limit: int) -> list[Lease]:
+    """Take up to `limit` accounts that are due and free, longest due first."""
+    return _claim(db, f"s.due_at <= now() AND {_FREE}", holder, lasts, limit=limit)
+
+
+def claim(db: Connection, account: str, holder: str, *, lasts: timedelta) -> Lease | None:
+    """Take one account, due or not. None: somebody else has it, or it is disabled or gone."""
+    leases = _claim(db, f"s.account_id = :account AND {_FREE}", holder, lasts, limit=1, account=account)
+    return leases[0] if leases else None
+
+
+def _claim(
+    db: Connection, which: str, holder: str, lasts: timedelta, *, limit: int, account: str | None = None
+) -> list[Lease]:
+    rows = db.execute(
+        text(
+            "UPDATE sync_state SET lease_holder = :holder, lease_token = lease_token + 1,"
+            " lease_expires_at = now() + :lasts WHERE account_id IN"
+            " (SELECT s.account_id FROM sync_state s JOIN accounts a ON a.id = s.account_id"
+            f"  WHERE {which} AND {_LIVE} ORDER BY s.due_at LIMIT :limit FOR UPDATE OF s SKIP LOCKED)"
+            " RETURNING account_id, lease_token"
+        ),
+        {"holder": holder, "lasts": lasts, "limit": limit, "account": account},
+    )
+    return [Lease(*row) for row in rows]
+
+
+def renew(db: Connection, lease: Lease, *, lasts: timedelta) -> bool:
+    """Prolong the lease. False: somebody else took over."""
+    renewed = db.execute(
+        text(
+            "UPDATE sync_state SET lease_expires_at = now() + :lasts"
+            " WHERE account_id = :account AND lease_token = :token AND lease_holder IS NOT NULL"
+        ),
+        {"account": lease.account, "token": lease.token, "lasts": lasts},
+    )
+    return renewed.rowcount == 1
+
+
+def fence(db: Connection, lease: Lease) -> None:
+    """Hold the account's row until this transaction ends; nobody can take over meanwhile.
+
+    Raises:
+        LeaseLost: somebody already did.
+    """
+    held = db.execute(
+        text("SELECT 1 FROM sync_state WHERE account_id = :account AND lease_token = :token FOR UPDATE"),
+        {"account": lease.account, "token": lease.token},
+    ).first()
+    if held is None:
+        raise LeaseLost(f"another replica took over {lease.account}; nothing was written")
+
+
+def release(db: Connection, lease: Lease, *, due_in: timedelta) -> None:
+    """Give the account back and say when it is due again. Without effect when somebody took over."""
+    db.execute(
+        text(
+            "UPDATE sync_state SET lease_holder = NULL, lease_expires_at = NULL, due_at = now() + :due_in"
+            " WHERE account_id = :account AND lease_token = :token"
+        ),
+        {"account": lease.account, "token": lease.token, "due_in": due_in},
+    )
+
+
+def release_all(db: Connection) -> None:
+    """Free every lease. Only for a database that nobody else can be using (the embedded one, at start)."""
+    db.execute(
+        text("UPDATE sync_state SET lease_holder = NULL, lease_expires_at = NULL, lease_token = lease_token + 1")
+    )
+
+
+def ask_for_sync(db: Connection, account: str) -> bool:
+    """Make an account due now. False: there is no such account."""
+    asked = db.execute(
+        text(
+            "UPDATE sync_state s SET due_at = now() FROM accounts a"
+            f" WHERE a.id = s.account_id AND s.account_id = :account AND {_LIVE}"
+        ),
+        {"account": account},
+    )
+    return asked.rowcount == 1
