@@ -119,6 +119,13 @@ def compare(db: Connection, table: FactTable, scope: Mapping[str, Any], *, keep_
     `scope` binds account, report, start and end. With `keep_silent_days`, stored rows of days the reading says
     nothing about are left out of the comparison, so they stay.
     """
+    if not has_rows(db, table, scope):  # a first load: everything is new, nothing to copy about
+        db.execute(
+            text(
+                f"CREATE TEMP VIEW {table.changed} AS SELECT *, NULL::numeric AS old_{table.figure} FROM {table.staged}"
+            )
+        )
+        return
     differs = " OR ".join(f"f.{column} <> s.{column}" for column, _ in table.values)
     same_key = " AND ".join(f"f.{column} = s.{column}" for column in KEY)
     here = "f.account_id = :account AND f.report = :report AND f.period_start >= :start AND f.period_start < :end"
@@ -142,6 +149,21 @@ def compare(db: Connection, table: FactTable, scope: Mapping[str, Any], *, keep_
         ),
         scope,
     )
+
+
+def has_rows(db: Connection, table: FactTable, scope: Mapping[str, Any]) -> bool:
+    """True when anything is stored of the report in the window."""
+    query = (
+        f"SELECT EXISTS (SELECT 1 FROM {table.name} WHERE account_id = :account AND report = :report"
+        " AND period_start >= :start AND period_start < :end)"
+    )
+    return bool(db.execute(text(query), scope).scalar_one())
+
+
+def drop_temporary(db: Connection, table: FactTable) -> None:
+    """So that a second reading fits into the same transaction."""
+    db.execute(text(f"DROP TABLE IF EXISTS pg_temp.{table.staged} CASCADE"))  # and the view over it
+    db.execute(text(f"DROP TABLE IF EXISTS pg_temp.{table.changed}"))
 
 
 def count_changes(db: Connection, table: FactTable, staged: int) -> Counts:

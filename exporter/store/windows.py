@@ -71,7 +71,7 @@ def replace_window(db: Connection, lease: Lease, reading: Reading) -> Counts:
     counts = Counts()
     days: set[date] = set()
     for table, spool in ((USAGE, reading.stage.usage), (CHARGES, reading.stage.charges)):
-        if spool.rows or _has_rows(db, table, account, reading):
+        if spool.rows or facts.has_rows(db, table, _scope(account, reading)):
             counts += _replace(db, table, account, reading, spool)
             days |= facts.changed_days(db, table)
             facts.roll_up(db, table, account, reading.report, facts.changed_days(db, table), reading.longest)
@@ -79,7 +79,8 @@ def replace_window(db: Connection, lease: Lease, reading: Reading) -> Counts:
         books.book_tokens(db, account)
     days |= _record_state(db, account, reading)
     books.choose_sources(db, account, days)
-    _drop_temporary(db)
+    for table in (USAGE, CHARGES):
+        facts.drop_temporary(db, table)
     return counts
 
 
@@ -105,18 +106,6 @@ def _replace(db: Connection, table: FactTable, account: str, reading: Reading, s
 def _scope(account: str, reading: Reading) -> dict[str, Any]:
     window = reading.window
     return {"account": account, "report": reading.report, "start": window.start, "end": window.end}
-
-
-def _has_rows(db: Connection, table: FactTable, account: str, reading: Reading) -> bool:
-    return bool(
-        db.execute(
-            text(
-                f"SELECT EXISTS (SELECT 1 FROM {table.name} WHERE account_id = :account AND report = :report"
-                " AND period_start >= :start AND period_start < :end)"
-            ),
-            _scope(account, reading),
-        ).scalar_one()
-    )
 
 
 def _refuse_outside(db: Connection, table: FactTable, reading: Reading) -> None:
@@ -205,9 +194,3 @@ def _latest_end(db: Connection, reading: Reading) -> datetime | None:
 
 def _exists(db: Connection, temporary: str) -> bool:
     return db.execute(text("SELECT to_regclass(:name)"), {"name": f"pg_temp.{temporary}"}).scalar() is not None
-
-
-def _drop_temporary(db: Connection) -> None:
-    """So that a second reading fits into the same transaction."""
-    for table in (USAGE, CHARGES):
-        db.execute(text(f"DROP TABLE IF EXISTS pg_temp.{table.staged}, pg_temp.{table.changed}"))
