@@ -5,11 +5,13 @@ One rule: nothing here knows SQL, metrics or the clock.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from exporter.domain import DAY, HOUR, Account, Charge, Name, Period, Source, Usage
+from exporter.errors import NeedsAttention, UnexpectedReply
 from exporter.providers.client import Client
 
 
@@ -94,3 +96,34 @@ class Provider:
     requests_per_minute: int = 60
     concurrency: int = 2
     guide: str = ""  # where a user makes the credential
+
+
+def bearer(field: str) -> Callable[[Mapping[str, str]], Mapping[str, str]]:
+    """Authenticate with the credential `field` in an ``Authorization: Bearer`` header."""
+
+    def authenticate(credentials: Mapping[str, str]) -> Mapping[str, str]:
+        if not credentials.get(field):
+            raise NeedsAttention(f"The credential {field} is missing: add it to the account.")
+        return {"authorization": f"Bearer {credentials[field]}"}
+
+    return authenticate
+
+
+async def first_accepted(reads: Sequence[AsyncGenerator[Page]], passes_on: Collection[int]) -> AsyncGenerator[Page]:
+    """The pages of the first of several ways to read one report that the provider does not refuse.
+
+    A refusal with a status in `passes_on`, before the first page, hands over to the next way; the last one's stands.
+    """
+    for left, read in enumerate(reads, 1 - len(reads)):
+        async with aclosing(read):
+            try:
+                first = await anext(read, None)
+            except (NeedsAttention, UnexpectedReply) as refusal:
+                if left and refusal.status in passes_on:
+                    continue
+                raise
+            if first is not None:
+                yield first
+            async for page in read:
+                yield page
+            return
