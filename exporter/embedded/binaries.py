@@ -63,18 +63,18 @@ def _from_system() -> list[Path]:
 
 def working_binaries() -> Binaries:
     folder = find_binaries()
-    said = ""
+    reasons: dict[str, None] = {}  # an ordered set
     for uid, prefix in _ways_to_run():
         try:
             command = [*prefix, str(folder / "postgres"), "--version"]
             asked = subprocess.run(command, capture_output=True, check=False, text=True, errors="replace")  # noqa: S603
         except OSError as error:
-            said = str(error)
+            reasons[str(error)] = None
             continue
         if asked.returncode == 0 and (version := re.search(r"\) (\d+)", asked.stdout)):
             return Binaries(folder, int(version[1]), tuple(prefix), uid)
-        said = asked.stderr
-    raise StoreError(f"the PostgreSQL in {folder} does not run here: {reason(said)}")
+        reasons[reason(asked.stderr)] = None
+    raise StoreError(f"the PostgreSQL in {folder} does not run here: {'; '.join(reasons)}")
 
 
 def _ways_to_run() -> Iterator[tuple[int, list[str]]]:

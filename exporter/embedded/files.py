@@ -49,7 +49,7 @@ def reason(said: str) -> str:
     """The line that names the cause, of everything a Postgres program printed."""
     if "No space left on device" in said:
         return "the disk is full"
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and "hint:" not in line.lower()]
     causes = [line for line in lines if re.search(r"\b(PANIC|FATAL|ERROR|error|could not)\b", line)]
     return (causes or lines[-1:] or ["it said nothing"])[0]
 

@@ -192,7 +192,7 @@ class EmbeddedPostgres:
             "logging_collector": "off",
         }
         if not self._durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with open_log(self._log) as log:
             begins = log.tell()
