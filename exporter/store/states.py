@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from exporter.domain import Period
 from exporter.store.facts import Counts
 
 
@@ -19,7 +18,7 @@ class ReportState:
     report: str
     read_from: datetime
     read_until: datetime
-    read_at: datetime
+    read_at: datetime | None
     read_late_at: datetime | None
     history_done: bool
     missing: str
@@ -61,22 +60,21 @@ def finish_history(db: Connection, account: str, report: str) -> None:
     )
 
 
-def mark_missing(db: Connection, account: str, report: str, source: str, window: Period, why: str) -> None:
-    """Note that an optional report is not enabled for the account. What was read of it before stays."""
+def mark_missing(
+    db: Connection, account: str, report: str, source: str, end: datetime, now: datetime, why: str
+) -> None:
+    """Note that an optional report is not enabled for the account. What was read of it before stays.
+
+    A report that was never read gets an empty stretch at `end`, so that it begins there when it is enabled.
+    """
     db.execute(
         text(
             "INSERT INTO report_state AS r (account_id, report, source, read_from, read_until, read_at,"
-            " settled_until, missing) VALUES (:account, :report, :source, :end, :end, :end, :start, :why)"
+            " settled_until, wanted_from, missing)"
+            " VALUES (:account, :report, :source, :end, :end, :now, 'epoch', :end, :why)"
             " ON CONFLICT (account_id, report) DO UPDATE SET read_at = excluded.read_at, missing = excluded.missing"
         ),
-        {
-            "account": account,
-            "report": report,
-            "source": source,
-            "start": window.start,
-            "end": window.end,
-            "why": why,
-        },
+        {"account": account, "report": report, "source": source, "end": end, "now": now, "why": why},
     )
 
 

@@ -30,7 +30,7 @@ class Pass(StrEnum):
 
     RECENT = "recent"  # up to now, re-reading what may still change
     LATE = "late"  # the same, much further back
-    HISTORY = "history"  # back-fill
+    HISTORY = "history"  # older: back-fill, or a step on the way to now
 
 
 Guard = Callable[[Decimal, Decimal], None]
@@ -41,7 +41,8 @@ Guard = Callable[[Decimal, Decimal], None]
 class Reading:
     """One report, read whole over one window, and what the reader knows about it.
 
-    `settled_until`: figures before it are not expected to change. `longest`: the longest period a row can have.
+    `wanted_from`: where the history of this report shall begin. `settled_until`: figures before it are not expected
+    to change. `longest`: the longest period a row can have.
     """
 
     report: str
@@ -51,6 +52,7 @@ class Reading:
     kind: Pass
     read_at: datetime
     settled_until: datetime
+    wanted_from: datetime
     longest: timedelta = DAY
     omits_days: bool = False
     history_done: bool = False
@@ -141,19 +143,7 @@ def _record_state(db: Connection, account: str, reading: Reading) -> set[date]:
     before = _settled(db, account)
     latest = _latest_end(db, reading)
     db.execute(
-        text(
-            "INSERT INTO report_state AS r (account_id, report, source, read_from, read_until, read_at, read_late_at,"
-            " latest_end, settled_until, history_done) VALUES (:account, :report, :source, :start, :end, :read_at,"
-            " CASE WHEN :kind = 'late' THEN :read_at END, :latest, :settled, :history_done)"
-            " ON CONFLICT (account_id, report) DO UPDATE SET"
-            " read_from = least(r.read_from, excluded.read_from),"
-            " read_until = greatest(r.read_until, excluded.read_until),"
-            " read_at = CASE WHEN :kind = 'history' THEN r.read_at ELSE excluded.read_at END,"
-            " read_late_at = coalesce(excluded.read_late_at, r.read_late_at),"
-            " latest_end = greatest(r.latest_end, excluded.latest_end),"
-            " settled_until = greatest(r.settled_until, excluded.settled_until),"
-            " history_done = r.history_done OR excluded.history_done, missing = ''"
-        ),
+        text(_RECORD_STATE),
         _scope(account, reading)
         | {
             "source": reading.source,
@@ -161,6 +151,7 @@ def _record_state(db: Connection, account: str, reading: Reading) -> set[date]:
             "read_at": reading.read_at,
             "latest": latest,
             "settled": reading.settled_until,
+            "wanted": reading.wanted_from,
             "history_done": reading.history_done,
         },
     )
@@ -194,3 +185,21 @@ def _latest_end(db: Connection, reading: Reading) -> datetime | None:
 
 def _exists(db: Connection, temporary: str) -> bool:
     return db.execute(text("SELECT to_regclass(:name)"), {"name": f"pg_temp.{temporary}"}).scalar() is not None
+
+
+_RECORD_STATE = """
+INSERT INTO report_state AS r (account_id, report, source, read_from, read_until, read_at, read_late_at, latest_end,
+    settled_until, wanted_from, history_done)
+VALUES (:account, :report, :source, :start, :end, CASE WHEN :kind <> 'history' THEN :read_at END,
+    CASE WHEN :kind = 'late' THEN :read_at END, :latest, :settled, :wanted, :history_done)
+ON CONFLICT (account_id, report) DO UPDATE SET
+    read_from = least(r.read_from, excluded.read_from),
+    read_until = greatest(r.read_until, excluded.read_until),
+    read_at = coalesce(excluded.read_at, r.read_at),
+    read_late_at = coalesce(excluded.read_late_at, r.read_late_at),
+    latest_end = greatest(r.latest_end, excluded.latest_end),
+    settled_until = greatest(r.settled_until, excluded.settled_until),
+    wanted_from = excluded.wanted_from,
+    history_done = r.history_done OR excluded.history_done,
+    missing = ''
+"""

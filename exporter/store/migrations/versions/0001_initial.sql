@@ -39,10 +39,11 @@ CREATE TABLE report_state (
     source        text NOT NULL,
     read_from     timestamptz NOT NULL,
     read_until    timestamptz NOT NULL,
-    read_at       timestamptz NOT NULL,             -- when the recent window was last read
+    read_at       timestamptz,                      -- when the recent window was last read to its end
     read_late_at  timestamptz,                      -- when the long window was last read
     latest_end    timestamptz,                      -- end of the newest period with data
     settled_until timestamptz NOT NULL,             -- figures before this are not expected to change
+    wanted_from   timestamptz NOT NULL,             -- where the history shall begin
     history_done  boolean NOT NULL DEFAULT false,
     missing       text NOT NULL DEFAULT '',         -- why the report is not available, in a sentence
     PRIMARY KEY (account_id, report),
@@ -176,6 +177,7 @@ CREATE TABLE prices (
     service_tier text NOT NULL,
     context      text NOT NULL,
     valid_from   date NOT NULL,                     -- 0001-01-01: always
+    valid_until  date,                              -- the first day it no longer holds; null: until further notice
     usd_per_unit numeric NOT NULL,
     origin       text NOT NULL,
     recorded_at  timestamptz NOT NULL DEFAULT now(),
