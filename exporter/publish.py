@@ -30,6 +30,7 @@ from exporter.store.figures import AccountFigures, Calendar, ReportFigures
 
 log = logging.getLogger(__name__)
 
+State = tuple[Snapshot, tuple[AccountFigures, ...], tuple[ReportFigures, ...]]
 BURN_WINDOWS = {"7d": 7, "30d": 30}
 
 
@@ -74,7 +75,7 @@ class Publisher:
         started = time.perf_counter()
         now = self.clock()
         try:
-            state = await self.database.run(self._read, now)
+            state: State | None = await self.database.run(self._read, now)
             self.health.database(up=True)
         except StoreError as error:
             log.warning("%s; the last known figures stay", error)
@@ -87,9 +88,7 @@ class Publisher:
         self.latest = Publication(rendered, accounts, reports)
         self.health.published(time.perf_counter() - started)
 
-    def _read(
-        self, db: Connection, now: datetime
-    ) -> tuple[Snapshot, tuple[AccountFigures, ...], tuple[ReportFigures, ...]]:
+    def _read(self, db: Connection, now: datetime) -> State:
         """One consistent view of the store: every figure of a snapshot is of the same moment."""
         db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         calendar = Calendar(day_of(now))

@@ -66,6 +66,21 @@ class EmbeddedPostgres:
         """For SQLAlchemy, with the password in it: never log it."""
         return f"postgresql+psycopg2://{USER}:{self._password()}@127.0.0.1:{self._port}/{DATABASE}"
 
+    @classmethod
+    def url_of_running(cls, folder: Path) -> str | None:
+        """The URL of the server that another process of this program runs on `folder`; None when none does."""
+        server = cls(folder)
+        try:
+            with (folder / "owner.lock").open("ab") as lock:
+                if locked(lock):
+                    return None
+            # The server's own file: its fourth line is the port, its last one says when it is ready.
+            lines = (folder / "pg" / "postmaster.pid").read_text().splitlines()
+            server._port = int(lines[3])
+        except (OSError, ValueError, IndexError):
+            return None
+        return server.url
+
     def start(self) -> str:
         """Bring the server up, creating its files the first time, and return the URL."""
         if not self.running:
@@ -107,7 +122,11 @@ class EmbeddedPostgres:
 
     def _own(self) -> IO[bytes]:
         lock = (self._folder / "owner.lock").open("ab")
-        if not locked(lock):
+        patience = time.monotonic() + 1  # `url_of_running` in another process holds the lock for a moment
+        while not locked(lock):
+            if time.monotonic() < patience:
+                time.sleep(0.02)
+                continue
             lock.close()
             raise StoreError(
                 f"{self._folder} is in use by another running process: stop it, or use another data folder"

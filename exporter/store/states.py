@@ -125,8 +125,3 @@ def _run_values(run: Run) -> dict[str, Any]:
         "deleted": run.counts.deleted,
         "unchanged": run.counts.unchanged,
     }
-
-
-def drop_runs_before(db: Connection, moment: datetime) -> int:
-    """Retention of the run history. Returns how many runs were dropped."""
-    return db.execute(text("DELETE FROM sync_runs WHERE finished_at < :moment"), {"moment": moment}).rowcount

@@ -24,12 +24,16 @@ from exporter.sync.reading import Valuation
 
 @dataclass(slots=True, kw_only=True)
 class Valuer:
-    """Holds the current valuation; replaced as a whole when prices, rates or the configuration change."""
+    """Holds the current valuation; replaced as a whole when prices, rates or the configuration change.
+
+    `ecb_url`: where reference rates come from when a currency needs them; empty: the bank itself, None: nowhere.
+    """
 
     catalogue: Catalogue
     lists: Mapping[str, str]
     overrides: Iterable[Override] = ()
     fixed_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    ecb_url: str | None = None
     valuation: Valuation = field(init=False)
     _unsaved: list[PriceRow] = field(default_factory=list)
 
@@ -53,17 +57,20 @@ class Valuer:
             await database.run(store.record_prices, saving)
             self._unsaved = [row for row in self._unsaved if row not in saving]
 
-    async def fetch_rates(self, database: Database, base_url: str, *, since: date, today: date) -> None:
-        """Bring the European Central Bank's reference rates up to date.
+    async def fetch_rates(self, database: Database, day: date, today: date) -> bool:
+        """Get the European Central Bank's reference rates from `day` on. False: only fixed rates are wanted.
 
         Raises:
             TryLater: they are out of reach; the stored ones stay.
             UnexpectedReply: they can't be read.
         """
+        if self.ecb_url is None:
+            return False
         async with httpx.AsyncClient(timeout=30) as client:
-            fetched = await fx.fetch(base_url, client, since=since, today=today)
+            fetched = await fx.fetch(self.ecb_url, client, since=day - fx.LONGEST_GAP, today=today)
         await database.run(store.store_rates, [RateRow(*rate) for rate in fetched])
         await self.refresh(database)
+        return True
 
 
 def price_row(price: UnitPrice) -> PriceRow:

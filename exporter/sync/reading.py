@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from exporter.domain import Account, Charge, Period, Source, day_of
@@ -29,6 +29,16 @@ class Fetched:
     refreshed_at: datetime | None = None
 
 
+class RateMissing(NeedsAttention):
+    """No exchange rate is known for `day`."""
+
+    def __init__(self, currency: str, day: date) -> None:
+        super().__init__(
+            f"there is no exchange rate for {currency} on {day}: set `fx` in spend.yaml to ecb or to a fixed rate"
+        )
+        self.day = day
+
+
 @dataclass(frozen=True, slots=True)
 class Valuation:
     """How money is worked out: the price book for usage, exchange rates for charges."""
@@ -40,15 +50,12 @@ class Valuation:
         """The dollars of a charge by the rate of its day.
 
         Raises:
-            NeedsAttention: there is no rate for the currency.
+            RateMissing: there is no rate for the currency.
         """
         day = day_of(charge.period.start)
         usd = self.rates.usd(charge.amount, charge.currency, day)
         if usd is None:
-            raise NeedsAttention(
-                f"there is no exchange rate for {charge.currency} on {day}:"
-                " set `fx` in spend.yaml to ecb or to a fixed rate"
-            )
+            raise RateMissing(charge.currency, day)
         return usd
 
 

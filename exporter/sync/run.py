@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from exporter.domain import DAY, Account, Source
+from exporter.domain import DAY, Account, Source, day_of
 from exporter.errors import BeyondHistory, NeedsAttention, SyncError, UnexpectedReply, UnitMismatch
 from exporter.metrics.health import Health
 from exporter.pricing.guard import implausible
@@ -23,7 +23,7 @@ from exporter.store.leases import Lease
 from exporter.sync import plan
 from exporter.sync.plan import Step
 from exporter.sync.prices import Valuer
-from exporter.sync.reading import read_window
+from exporter.sync.reading import Fetched, RateMissing, read_window
 
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -130,10 +130,7 @@ class AccountRun:
 
     async def _read_and_replace(self, report: Report, step: Step) -> None:
         read_at = self.clock()
-        value = self.valuer.valuation
-        fetched = await read_window(
-            self.client, self.account, self.provider, report, step.window, value, self.health.unknown_fields
-        )
+        fetched = await self._fetch(report, step)
         try:
             await self.valuer.record_prices(self.database)
             await self.database.run(partitions.ensure, step.window)
@@ -157,6 +154,16 @@ class AccountRun:
         self.tally.pages += fetched.stage.pages
         self.tally.counts += counts
         self.tally.restated += counts.updated + counts.deleted
+
+    async def _fetch(self, report: Report, step: Step) -> Fetched:
+        """Read the window; when an exchange rate is missing, get it and read once more."""
+        parties = (self.client, self.account, self.provider, report, step.window)
+        try:
+            return await read_window(*parties, self.valuer.valuation, self.health.unknown_fields)
+        except RateMissing as missing:
+            if not await self.valuer.fetch_rates(self.database, missing.day, day_of(self.clock())):
+                raise
+        return await read_window(*parties, self.valuer.valuation, self.health.unknown_fields)
 
     async def _mark_missing(self, report: Report, fault: SyncError) -> None:
         now = self.clock()
