@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -43,6 +43,27 @@ class Publication:
     reports: tuple[ReportFigures, ...]
 
 
+@dataclass(slots=True)
+class Folding:
+    """The cardinality cap over one publication. What stayed `before` stays if it can, on every replica alike."""
+
+    cap: int
+    before: Mapping[str, frozenset[Labels]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    _kept: dict[str, frozenset[Labels]] = field(default_factory=dict)
+
+    def family(self, definition: Definition, rows: Iterable[Row]) -> Family:
+        """The family of `rows`, folded if there are too many."""
+        result = fold(definition, rows, cap=self.cap, kept=self.before.get(definition.name, frozenset()))
+        self.counts[definition.name] = result.folded
+        self._kept[definition.name] = result.kept if result.folded else frozenset()
+        return Family(definition, [(labels, float(value)) for labels, value in result.rows])
+
+    def changed(self) -> dict[str, frozenset[Labels]]:
+        """What stays now and did not before, by metric."""
+        return {name: kept for name, kept in self._kept.items() if kept != self.before.get(name, frozenset())}
+
+
 @dataclass(slots=True, kw_only=True)
 class Publisher:
     """Keeps `latest` fresh. `priced` lists the (provider, report) pairs whose tokens should have a price."""
@@ -55,7 +76,6 @@ class Publisher:
     cap: int = DEFAULT_CAP
     latest: Publication | None = None
     _snapshot: Snapshot = field(default=Snapshot(datetime.fromtimestamp(0, UTC)))
-    _kept: dict[str, frozenset[Labels]] = field(default_factory=dict)
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask(self) -> None:
@@ -75,7 +95,7 @@ class Publisher:
         started = time.perf_counter()
         now = self.clock()
         try:
-            state: State | None = await self.database.run(self._read, now)
+            state: State | None = await self._read_and_keep(now)
             self.health.database(up=True)
         except StoreError as error:
             log.warning("%s; the last known figures stay", error)
@@ -88,55 +108,59 @@ class Publisher:
         self.latest = Publication(rendered, accounts, reports)
         self.health.published(time.perf_counter() - started)
 
-    def _read(self, db: Connection, now: datetime) -> State:
+    async def _read_and_keep(self, now: datetime) -> State:
+        """Read, and tell other replicas which series stay where there are too many."""
+        folding = Folding(self.cap)
+        state = await self.database.run(self._read, now, folding)
+        if changed := folding.changed():
+            await self.database.run(figures.keep_series, changed)
+        return state
+
+    def _read(self, db: Connection, now: datetime, folding: Folding) -> State:
         """One consistent view of the store: every figure of a snapshot is of the same moment."""
         db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        folding.before = figures.kept_series(db)
         calendar = Calendar(day_of(now))
         accounts = tuple(figures.account_figures(db))
         reports = tuple(figures.report_figures(db))
-        folded: dict[str, int] = {}
         families = (
-            *self._money(db, calendar, folded),
-            *self._tokens(db, calendar, folded),
+            *_money(db, calendar, folding),
+            *_tokens(db, calendar, folding),
             *_books(db),
             *_plain(db, calendar, self.priced),
             *_states(accounts, reports),
         )
         snapshot = Snapshot(now, families)
         self.health.accounts((account.provider, account.account) for account in accounts)
-        self.health.snapshot(now, snapshot.series, folded)
+        self.health.snapshot(now, snapshot.series, folding.counts)
         return snapshot, accounts, reports
 
-    def _money(self, db: Connection, calendar: Calendar, folded: dict[str, int]) -> list[Family]:
-        definitions = (catalog.TODAY_USD, catalog.YESTERDAY_USD, catalog.MONTH_TO_DATE_USD)
-        rows: tuple[list[Row], ...] = ([], [], [])
-        for labels, *amounts in ((row[:7], *row[7:]) for row in figures.spend(db, calendar)):
-            for place, amount in enumerate(amounts):
-                if amount is not None:
-                    rows[place].append((labels, amount))
-        return [self._folded(definition, found, folded) for definition, found in zip(definitions, rows, strict=True)]
 
-    def _tokens(self, db: Connection, calendar: Calendar, folded: dict[str, int]) -> list[Family]:
-        today: list[Row] = []
-        month: list[Row] = []
-        for row in figures.tokens(db, calendar):
-            month.append((row[:7], row.month_to_date or Decimal(0)))
-            if row.today is not None:
-                today.append((row[:7], row.today))
-        estimates = [(row[:7], row.month_to_date or Decimal(0)) for row in figures.estimates(db, calendar)]
-        requests = [(row[:5], row.today) for row in figures.requests(db, calendar)]
-        return [
-            self._folded(catalog.TOKENS_TODAY, today, folded),
-            self._folded(catalog.TOKENS_MONTH_TO_DATE, month, folded),
-            self._folded(catalog.ESTIMATED_MONTH_TO_DATE_USD, estimates, folded),
-            self._folded(catalog.REQUESTS_TODAY, requests, folded),
-        ]
+def _money(db: Connection, calendar: Calendar, folding: Folding) -> list[Family]:
+    definitions = (catalog.TODAY_USD, catalog.YESTERDAY_USD, catalog.MONTH_TO_DATE_USD)
+    rows: tuple[list[Row], ...] = ([], [], [])
+    for labels, *amounts in ((row[:7], *row[7:]) for row in figures.spend(db, calendar)):
+        for place, amount in enumerate(amounts):
+            if amount is not None:
+                rows[place].append((labels, amount))
+    return [folding.family(definition, found) for definition, found in zip(definitions, rows, strict=True)]
 
-    def _folded(self, definition: Definition, rows: Iterable[Row], folded: dict[str, int]) -> Family:
-        result = fold(definition, rows, cap=self.cap, kept=self._kept.get(definition.name, frozenset()))
-        self._kept[definition.name] = result.kept
-        folded[definition.name] = result.folded
-        return Family(definition, [(labels, float(value)) for labels, value in result.rows])
+
+def _tokens(db: Connection, calendar: Calendar, folding: Folding) -> list[Family]:
+    today: list[Row] = []
+    month: list[Row] = []
+    for row in figures.tokens(db, calendar):
+        month.append((row[:7], row.month_to_date or Decimal(0)))
+        if row.today is not None:
+            today.append((row[:7], row.today))
+    estimates = [(row[:7], row.month_to_date or Decimal(0)) for row in figures.estimates(db, calendar)]
+    requests = [(row[:5], row.today) for row in figures.requests(db, calendar)]
+    return [
+        folding.family(catalog.TOKENS_TODAY, today),
+        folding.family(catalog.TOKENS_MONTH_TO_DATE, month),
+        folding.family(catalog.ESTIMATED_MONTH_TO_DATE_USD, estimates),
+        folding.family(catalog.REQUESTS_TODAY, requests),
+    ]
 
 
 def _books(db: Connection) -> Iterable[Family]:

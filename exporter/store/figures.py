@@ -5,7 +5,8 @@ Large results are streamed in small portions: converting a hundred thousand rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -285,6 +286,24 @@ def report_figures(db: Connection) -> list[ReportFigures]:
         )
     )
     return [ReportFigures(*row) for row in rows]
+
+
+def kept_series(db: Connection) -> dict[str, frozenset[tuple[str, ...]]]:
+    """The label sets that stayed under the cap last time, by metric."""
+    rows = db.execute(text("SELECT metric, labels FROM kept_series"))
+    return {metric: frozenset(map(tuple, labels)) for metric, labels in rows}
+
+
+def keep_series(db: Connection, kept: Mapping[str, Collection[tuple[str, ...]]]) -> None:
+    """Note the label sets that stay; a metric without any needs no memory."""
+    for metric, labels in kept.items():
+        db.execute(
+            text(
+                "INSERT INTO kept_series (metric, labels) VALUES (:metric, CAST(:labels AS jsonb))"
+                " ON CONFLICT (metric) DO UPDATE SET labels = excluded.labels"
+            ),
+            {"metric": metric, "labels": json.dumps(sorted(labels))},
+        )
 
 
 def _stream(db: Connection, statement: str, parameters: Mapping[str, Any]) -> Iterator[Row[Any]]:

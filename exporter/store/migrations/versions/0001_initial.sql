@@ -192,6 +192,12 @@ CREATE TABLE fx_rates (
     PRIMARY KEY (day, currency)
 );
 
+-- The label sets that the cardinality cap left standing, by metric: every replica keeps the same ones.
+CREATE TABLE kept_series (
+    metric text PRIMARY KEY,
+    labels jsonb NOT NULL                           -- an array of arrays of label values
+);
+
 -- Until when the provider's own money is settled, per account.
 CREATE VIEW settled_accounts AS
 SELECT account_id, min(settled_until) AS settled_until
