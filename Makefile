@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock
+.PHONY: help setup run test check bench lock secrets
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,3 +31,6 @@ lock: ## Rebuild the lock files (ARGS="--upgrade" for newer versions); needs uv
 	$(COMPILE) $(ARGS) -o requirements-image.lock
 	$(COMPILE) $(ARGS) --extra embedded -o requirements.lock
 	$(COMPILE) $(ARGS) --extra embedded --group dev -o requirements-dev.lock
+
+secrets: ## Make the passwords and keys that compose.yaml mounts, once
+	@sh tools/make-secrets.sh
