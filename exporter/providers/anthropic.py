@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from exporter.domain import DAY, HOUR, Account, Name, Period, Source, day_of, floor_to
 from exporter.errors import BeyondHistory, NeedsAttention, SyncError, UnexpectedReply
@@ -126,13 +126,23 @@ def _is_old(window: Period, client: Client) -> bool:
 
 async def claude_code(client: Client, account: Account, window: Period) -> AsyncIterator[Page]:
     """`claude_code`: what developers did with it, one call per UTC day. It overlaps usage and costs."""
-    path, actors = f"{ROOT}/usage_report/claude_code", Actors.of(account)
-    for period in window.split(DAY):
-        day, seen = day_of(period.start), set[Hashable]()
-        async for reply in client.pages(path, [("starting_at", str(day)), ("limit", "1000")]):
-            with client.reading(path, reply):
-                page = activity_from(reply, day, actors, seen)
-            yield page
+    actors = Actors.of(account)
+    for day in window.split(DAY):
+        try:
+            async for page in _activity(client, day_of(day.start), actors):
+                yield page
+        except UnexpectedReply as refusal:
+            if not _is_today(day, client, refusal):
+                raise
+            yield Page()
+
+
+async def _activity(client: Client, day: date, actors: Actors) -> AsyncIterator[Page]:
+    path, seen = f"{ROOT}/usage_report/claude_code", set[Hashable]()
+    async for reply in client.pages(path, [("starting_at", str(day)), ("limit", "1000")]):
+        with client.reading(path, reply):
+            page = activity_from(reply, day, actors, seen)
+        yield page
 
 
 async def check(client: Client, account: Account) -> str:

@@ -84,7 +84,7 @@ def _query(window: Period, width: str, limit: int, groups: Sequence[str]) -> lis
 
 async def check(client: Client, account: Account) -> str:
     """Ask for the costs of one complete day: only a key that may read billing gets them."""
-    day = day_of(client.now()) - 2 * DAY
+    day = day_of(client.now()) - 3 * DAY
     async with aclosing(_costs(client, Period.of_day(day), GROUPING)) as pages:
         async for _ in pages:
             break

@@ -129,23 +129,19 @@ _USAGE = (
 
 def usage_from(reply: Json, endpoint: Endpoint, window: Period) -> Page:
     """One page of an ``/organization/usage/…`` reply."""
-    usage, strange = [], unknown(reply, _PAGE)
+    usage: list[Usage] = []
+    strange = unknown(reply, _PAGE)
     for period, rows in _buckets(reply, HOUR, window, strange):
         for row in rows:
             strange |= unknown(row, _USAGE)
             tier, further = _tier(row)
-            for meter, unit, quantity in endpoint.meters(row):
-                if quantity:
-                    dimensions = Dimensions(
-                        meter=meter,
-                        unit=unit,
-                        model=text(row.get("model")),
-                        scope=text(row.get("project_id")),
-                        api_key=text(row.get("api_key_id")),
-                        service_tier=tier,
-                        tags=tags(*further, *((name, row.get(name)) for name in endpoint.tags)),
-                    )
-                    usage.append(Usage(period, dimensions, quantity))
+            whose = (text(row.get("model")), text(row.get("project_id")), text(row.get("api_key_id")), tier)
+            marks = tags(*further, *((name, row.get(name)) for name in endpoint.tags))
+            usage += [
+                Usage(period, Dimensions(meter, unit, *whose, marks), quantity)
+                for meter, unit, quantity in endpoint.meters(row)
+                if quantity
+            ]
     return Page(usage=usage, unknown_fields=frozenset(strange))
 
 
