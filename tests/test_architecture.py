@@ -39,7 +39,7 @@ LOCKS = sorted(ROOT.glob("requirements*.lock"))
 FORBIDDEN = {
     "a path of somebody's machine": re.compile(r"(?<![\w./$}-])/(?:root|work|home/\w+|Users/\w+)/\w"),
     "a package registry": re.compile(
-        r"\bpypi\.org|pythonhosted\.org|registry\.npmjs\.org|deb\.debian\.org|proxy\.golang\.org|--index-url",
+        r"\bpypi\.org|pythonhosted\.org|registry\.npmjs\.org|deb\.debian\.org|proxy\.golang\.org|--index[-]url",
         re.IGNORECASE,
     ),
 }
