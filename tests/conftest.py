@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -62,6 +63,21 @@ def empty_database_url(postgres: str, _admin: Connection) -> Iterator[str]:
     name = _create(_admin)
     yield _url_of(postgres, name)
     _drop(_admin, name)
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """`program("promtool")` is its path. Without it the test is skipped, or fails where REQUIRE_SERVERS=1."""
+    fetched = Path(__file__).parents[1] / ".tools" / "bin"
+
+    def find(name: str) -> str:
+        found = shutil.which(name, path=str(fetched)) or shutil.which(name)
+        if found is None:
+            missing = f"{name} is not here: tools/fetch-servers.sh can get it"
+            (pytest.fail if os.environ.get("REQUIRE_SERVERS") == "1" else pytest.skip)(missing)
+        return found
+
+    return find
 
 
 def _create(admin: Connection, options: str = "") -> str:
