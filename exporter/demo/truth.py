@@ -134,12 +134,13 @@ class Truth:
 
     def _made(self, series: Series, day: date) -> DayOfHours:
         key = series.id, day
-        if key not in self._days:
-            if len(self._days) >= CACHED_DAYS:
-                self._days.clear()
-            made = make_day(self.seed, series, day, self.incident)
-            self._days[key] = books.without_details(series, made) if day < self.details_since else made
-        return self._days[key]
+        if (known := self._days.get(key)) is not None:
+            return known
+        if len(self._days) >= CACHED_DAYS:
+            self._days.clear()
+        made = make_day(self.seed, series, day, self.incident)
+        self._days[key] = made = books.without_details(series, made) if day < self.details_since else made
+        return made
 
     def _seed_restatements(self, today: date) -> None:
         for ago, provider, scope, factor, hours in SEEDED:
