@@ -245,7 +245,7 @@ class Client:
         if status in (408, 429) or status >= 500:
             if status == 429:
                 self._observe.throttled(self.provider)
-            asked = retry_after(reply.headers.get("retry-after", ""), self.now())
+            asked = retry_after(reply.headers, self.now())
             sentence = f"{self.title} can't answer {path} now ({words})."
             return _Setback(TryLater(sentence, retry_after=asked, status=status, code=code), asked=asked)
         if status // 100 == 3:

@@ -6,6 +6,7 @@ One rule: what the provider asks for (`Retry-After`) is honoured; jitter only ev
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -38,17 +39,27 @@ class Budget:
         return max(0.0, -self.left / per_second)
 
 
-def retry_after(header: str, now: datetime) -> timedelta | None:
-    """`Retry-After` in either form (seconds or an HTTP date); None when it is missing or makes no sense."""
-    header = header.strip()
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """`Retry-After` in either form (seconds or an HTTP date); None when it is missing or makes no sense.
+
+    A date is compared with the reply's own `Date`, so that a clock set differently here does no harm.
+    """
+    header = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", header):
         return min(timedelta(seconds=float(header)), _FURTHEST)
+    at = _http_date(header)
+    if at is None:
+        return None
+    until = at - (_http_date(headers.get("date", "")) or now)
+    return min(max(until, timedelta(0)), _FURTHEST)
+
+
+def _http_date(header: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(header)
     except (ValueError, TypeError, IndexError):
         return None
-    until = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-    return min(max(until, timedelta(0)), _FURTHEST)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def backoff(attempt: int, dice: float) -> float:

@@ -92,11 +92,20 @@ def test_scrubs_keys_addresses_and_length():
 
 
 def test_retry_after_in_either_form():
-    assert retry_after("120", NOON) == timedelta(minutes=2)
-    assert retry_after("Wed, 18 Nov 2026 12:01:00 GMT", NOON) == timedelta(minutes=1)
-    assert retry_after("Wed, 18 Nov 2026 12:01:00 -0000", NOON) == timedelta(minutes=1)
-    assert retry_after("Wed, 18 Nov 2026 11:00:00 GMT", NOON) == timedelta(0)
-    assert retry_after("later", NOON) is None
+    for value, expected in (
+        ("120", timedelta(minutes=2)),
+        ("Wed, 18 Nov 2026 12:01:00 GMT", timedelta(minutes=1)),
+        ("Wed, 18 Nov 2026 12:01:00 -0000", timedelta(minutes=1)),
+        ("Wed, 18 Nov 2026 11:00:00 GMT", timedelta(0)),
+        ("later", None),
+    ):
+        assert retry_after({"retry-after": value}, NOON) == expected
+    assert retry_after({}, NOON) is None
+
+
+def test_a_date_is_measured_by_the_provider_s_own_clock():
+    headers = {"retry-after": "Fri, 20 Nov 2026 09:00:30 GMT", "date": "Fri, 20 Nov 2026 09:00:00 GMT"}
+    assert retry_after(headers, NOON) == timedelta(seconds=30)
 
 
 def test_backoff_doubles_up_to_a_minute():
