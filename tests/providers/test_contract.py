@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from collections import Counter
 from dataclasses import replace
@@ -11,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
 import exporter.providers
 from exporter.domain import DAY, HOUR, Name, Source, floor_to, identity
@@ -39,6 +41,16 @@ def test_every_provider_has_a_page_that_names_its_reports_and_fields(name):
     provider = ALL[name]
     for word in (*provider.reports, *provider.credentials, *provider.options):
         assert word.name in page
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_account_on_every_page_can_be_copied(name):
+    page = (Path(__file__).parents[2] / "docs" / "providers" / f"{name}.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (account,) = yaml.safe_load(example)["accounts"]
+    assert account["provider"] == name
+    assert set(account["credentials"]) <= {field.name for field in ALL[name].credentials}
+    assert set(account["options"]) <= {"base_url"} | {field.name for field in ALL[name].options}
 
 
 @pytest.mark.parametrize("name", ALL)
