@@ -129,6 +129,19 @@ def test_a_second_process_is_refused_by_the_name_of_the_folder(
     assert answers(owner[1])
 
 
+def test_a_second_process_may_ask_for_the_address(
+    owner: tuple[subprocess.Popen[str], str, int], tmp_path: Path
+) -> None:
+    assert EmbeddedPostgres.url_of_running(tmp_path / "data") == owner[1]
+
+
+def test_there_is_no_address_where_nothing_runs(database: EmbeddedPostgres, tmp_path: Path) -> None:
+    assert EmbeddedPostgres.url_of_running(tmp_path / "never") is None
+    database.start()
+    database.stop()
+    assert EmbeddedPostgres.url_of_running(tmp_path / "data") is None
+
+
 @linux_only
 def test_the_server_goes_when_its_owner_is_killed(
     owner: tuple[subprocess.Popen[str], str, int], database: EmbeddedPostgres
