@@ -23,11 +23,11 @@ from exporter.errors import ConfigError
 from exporter.metrics.health import Health
 from exporter.pricing.genai import GenaiPrices
 from exporter.providers import ALL
-from exporter.providers.base import Provider
+from exporter.providers.base import COMMON_OPTIONS, Provider
 from exporter.providers.client import open_client
 from exporter.publish import Publisher
 from exporter.secrets import Vault
-from exporter.store import accounts, leases, migrate
+from exporter.store import accounts, leases, migrate, prices
 from exporter.store.accounts import StoredAccount
 from exporter.store.database import Database
 from exporter.sync.prices import Valuer
@@ -68,6 +68,7 @@ class Runtime:
         self.valuer.overrides = config.price_overrides
         self.valuer.fixed_rates = config.fx.rates
         self.valuer.ecb_url = config.fx.base_url if config.fx.source == "ecb" else None
+        self.valuer.load(self.database.call(prices.recorded_prices), self.database.call(prices.stored_rates))
 
     def resolve(self, stored: StoredAccount) -> Account:
         """The account with its credentials, from the config file or decrypted."""
@@ -117,7 +118,7 @@ def fields_of(providers: Mapping[str, Provider]) -> dict[str, ProviderFields]:
         name: ProviderFields(
             required=frozenset(field.name for field in provider.credentials if field.required),
             optional=frozenset(field.name for field in provider.credentials if not field.required),
-            options=frozenset({"base_url", *(field.name for field in provider.options)}),
+            options=frozenset(field.name for field in (*COMMON_OPTIONS, *provider.options)),
         )
         for name, provider in providers.items()
     }
@@ -195,7 +196,7 @@ def _built(
         database=database,
         providers=providers,
         resolve=_unresolved,
-        open_client=partial(open_client, observe=health),
+        open_client=partial(open_client, observe=health, now=clock),
         valuer=valuer,
         health=health,
         clock=clock,

@@ -37,7 +37,6 @@ async def serve(runtime: Runtime, *, ready: Callable[[str], None]) -> None:
     runtime.health.config_loaded(runtime.clock(), successful=True)
     stop = _stop_on_signals(asyncio.get_running_loop())
     _reload_on_hangup(asyncio.get_running_loop(), runtime)
-    await runtime.valuer.refresh(runtime.database)
     async with _listening(runtime) as url:
         await runtime.publisher.publish()
         ready(url)
@@ -59,7 +58,6 @@ async def reload(runtime: Runtime) -> str:
     try:
         config = await asyncio.to_thread(read_config, fields_of(runtime.providers))
         await asyncio.to_thread(runtime.apply, config)
-        await runtime.valuer.refresh(runtime.database)
     except SpendError:
         runtime.health.config_loaded(runtime.clock(), successful=False)
         await runtime.publisher.ask()

@@ -74,6 +74,18 @@ class Field:
     default: str = ""
 
 
+COMMON_OPTIONS = (
+    Field(name="base_url", title="Base URL", help="Where the API is: a gateway, a regional endpoint.", required=False),
+    Field(
+        name="requests_per_minute",
+        title="Requests per minute",
+        help="How fast to ask at most; the provider's own limit when empty.",
+        required=False,
+    ),
+)
+"""Options that every provider takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """A company that bills us: facts, and how to talk to it.

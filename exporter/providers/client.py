@@ -305,7 +305,7 @@ def open_client(
         account=account.id,
         guide=provider.guide,
         secrets=_secrets(provider, credentials, auth),
-        requests_per_minute=provider.requests_per_minute,
+        requests_per_minute=_pace(provider, account),
         concurrency=provider.concurrency,
         observe=observe,
         sleep=sleep,
@@ -324,6 +324,15 @@ def _base_url(provider: Provider, account: Account) -> httpx.URL:
     if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
         raise ConfigError(f"The base_url of account {account.id} must look like {provider.base_url}.")
     return url
+
+
+def _pace(provider: Provider, account: Account) -> int:
+    given = account.options.get("requests_per_minute", "")
+    if not given:
+        return provider.requests_per_minute
+    if not given.isdecimal() or not int(given):
+        raise ConfigError(f"The requests_per_minute of account {account.id} must be a whole number above 0.")
+    return int(given)
 
 
 def _secrets(provider: Provider, credentials: Mapping[str, str], auth: Mapping[str, str]) -> list[str]:
