@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from exporter.domain import DAY, Period, Source, day_of
+from exporter.domain import DAY, Period, Source
 from exporter.errors import UnexpectedReply
 from exporter.store import books, facts
 from exporter.store.facts import CHARGES, USAGE, Counts, FactTable
@@ -86,6 +86,21 @@ def replace_window(db: Connection, lease: Lease, reading: Reading) -> Counts:
     return counts
 
 
+def replace_charges(db: Connection, lease: Lease, reading: Reading) -> Counts:
+    """`replace_window` for money alone: usage, and what is known of the report, stay as they are. For re-pricing.
+
+    Raises:
+        LeaseLost: another replica took over.
+    """
+    fence(db, lease)
+    counts = _replace(db, CHARGES, lease.account, reading, reading.stage.charges)
+    days = facts.changed_days(db, CHARGES)
+    facts.roll_up(db, CHARGES, lease.account, reading.report, days, reading.longest)
+    books.choose_sources(db, lease.account, days)
+    facts.drop_temporary(db, CHARGES)
+    return counts
+
+
 def _replace(db: Connection, table: FactTable, account: str, reading: Reading, spool: Spool) -> Counts:
     facts.copy_in(db, table, spool.rewound())
     staged = spool.rows
@@ -139,7 +154,7 @@ def _billed_and_estimated(db: Connection, account: str) -> tuple[Decimal, Decima
 
 
 def _record_state(db: Connection, account: str, reading: Reading) -> set[date]:
-    """Note what has been read. Returns the days that became settled by it."""
+    """Note what has been read. Returns the days whose settledness changed by it."""
     before = _settled(db, account)
     latest = _latest_end(db, reading)
     db.execute(
@@ -155,7 +170,7 @@ def _record_state(db: Connection, account: str, reading: Reading) -> set[date]:
             "history_done": reading.history_done,
         },
     )
-    return _days_between(before, _settled(db, account))
+    return _resettled(db, account, before, _settled(db, account))
 
 
 def _settled(db: Connection, account: str) -> datetime | None:
@@ -165,12 +180,20 @@ def _settled(db: Connection, account: str) -> datetime | None:
     return found
 
 
-def _days_between(before: datetime | None, after: datetime | None) -> set[date]:
-    """The days whose end lies in (before, after]. The first time, days changed by the reading are chosen anyway."""
-    if before is None or after is None or after <= before:
+def _resettled(db: Connection, account: str, before: datetime | None, after: datetime | None) -> set[date]:
+    """The days with stated money that became settled or, by a report that lags behind the others, unsettled again."""
+    if before == after:
         return set()
-    first, end = day_of(before), day_of(after)
-    return {first + timedelta(days=n) for n in range((end - first).days)}
+    ends = "(day + 1)::timestamp AT TIME ZONE 'UTC' <="
+    days = db.execute(
+        text(
+            "SELECT day FROM best_days WHERE account_id = :account AND stated"
+            f" AND coalesce({ends} CAST(:before AS timestamptz), false)"
+            f" <> coalesce({ends} CAST(:after AS timestamptz), false)"
+        ),
+        {"account": account, "before": before, "after": after},
+    )
+    return set(days.scalars())
 
 
 def _latest_end(db: Connection, reading: Reading) -> datetime | None:
