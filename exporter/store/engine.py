@@ -22,19 +22,19 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+        return create_engine(
+            parsed,
+            pool_size=pool_size,
+            max_overflow=2,
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": CONNECT_SECONDS,
+                "application_name": "spend-exporter",
+                "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_MINUTES}min",
+            },
+        )
+    except (ArgumentError, ValueError):  # ValueError: a port that is not a number
         raise StoreError("DATABASE_URL is not a URL: write postgresql://user:password@host:5432/database") from None
-    return create_engine(
-        parsed,
-        pool_size=pool_size,
-        max_overflow=2,
-        pool_pre_ping=True,
-        connect_args={
-            "connect_timeout": CONNECT_SECONDS,
-            "application_name": "spend-exporter",
-            "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_MINUTES}min",
-        },
-    )
 
 
 @contextmanager

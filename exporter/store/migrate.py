@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from exporter.errors import StoreError
-from exporter.store.engine import open_engine
+from exporter.store.engine import open_engine, transaction
 
 # Any fixed number: it names this program's migration lock among the database's advisory locks.
 LOCK = 7_749_918
@@ -25,7 +25,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     """
     engine = open_engine(url)
     try:
-        with engine.begin() as db:
+        with transaction(engine) as db:
             db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             _refuse_newer(db)
             config = _config()
