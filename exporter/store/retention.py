@@ -16,13 +16,14 @@ RUNS_KEPT = timedelta(days=90)
 def forget(db: Connection, now: datetime, months: int) -> list[str]:
     """Drop what is older than `months`, or than an account's own retention. Returns the partitions dropped."""
     today = day_of(now)
-    rows = db.execute(text("SELECT id, retention_months FROM accounts WHERE retention_months IS NOT NULL"))
+    rows = db.execute(text("SELECT id, coalesce(retention_months, :months) FROM accounts"), {"months": months})
     kept: dict[str, int] = dict(rows.tuples().all())
+    longest = max([months, *kept.values()])
     for account, own in kept.items():
-        if own < months:
+        if own < longest:
             _forget_account(db, account, _months_ago(today, own))
     db.execute(text("DELETE FROM sync_runs WHERE finished_at < :moment"), {"moment": now - RUNS_KEPT})
-    return partitions.drop_before(db, _months_ago(today, max([months, *kept.values()])))
+    return partitions.drop_before(db, _months_ago(today, longest))
 
 
 def _forget_account(db: Connection, account: str, month: date) -> None:
