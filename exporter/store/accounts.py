@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 
 from exporter.domain import Name
 from exporter.errors import ConfigError
+from exporter.store.staging import storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,10 @@ def add(db: Connection, account: StoredAccount) -> None:
     _write(db, account)
 
 
-def declare(db: Connection, accounts: Iterable[StoredAccount]) -> None:
+def declare(db: Connection, accounts: Iterable[StoredAccount], *, whole: bool = True) -> None:
     """Make the accounts of origin 'file' exactly these: the config file changed or was read at start.
+
+    Without `whole`, others of origin 'file' stay.
 
     Raises:
         ConfigError: an id belongs to an account added on the command line, or to another provider.
@@ -67,6 +70,8 @@ def declare(db: Connection, accounts: Iterable[StoredAccount]) -> None:
         if known is not None and known[1] == "database" and not known[2]:
             raise ConfigError(f"account {account.id} was added on the command line; remove it there first")
         _write(db, account)
+    if not whole:
+        return
     db.execute(
         text(
             "UPDATE accounts SET removed_at = now()"
@@ -157,7 +162,7 @@ def set_names(db: Connection, account: str, names: Iterable[Name]) -> None:
                 "INSERT INTO names (account_id, kind, id, name) VALUES (:account, :kind, :id, :name)"
                 " ON CONFLICT (account_id, kind, id) DO UPDATE SET name = excluded.name"
             ),
-            {"account": account, "kind": name.kind, "id": name.id, "name": name.name},
+            {"account": account, "kind": name.kind, "id": storable(name.id), "name": storable(name.name)},
         )
     db.execute(text("UPDATE sync_state SET names_read_at = now() WHERE account_id = :account"), {"account": account})
 

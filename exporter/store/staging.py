@@ -20,7 +20,8 @@ from exporter.domain import Charge, Dimensions, Period, Source, Usage, identity
 IN_MEMORY = 4 * 1024 * 1024
 
 _SPECIAL = re.compile(r"[\\\t\n\r\0]")
-_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": "\N{REPLACEMENT CHARACTER}"}
+_NO_NUL = "\N{REPLACEMENT CHARACTER}"  # Postgres stores no NUL
+_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": _NO_NUL}
 
 ToUsd = Callable[[Charge], Decimal]
 """The dollars a charge is worth, by the rate of its day. Raises `NeedsAttention` without a rate."""
@@ -94,9 +95,16 @@ def _period(period: Period) -> str:
 @lru_cache(maxsize=65_536)
 def _dimensions(report: str, source: Source, dimensions: Dimensions, currency: str) -> str:
     d = dimensions
-    tags = json.dumps(dict(d.tags), ensure_ascii=False, sort_keys=True).replace("\\u0000", "\\ufffd")
+    # Before the dump, not after: a backslash followed by "u0000" is text of the provider's, and stays.
+    texts_of_tags = {storable(key): storable(value) for key, value in d.tags}
+    tags = json.dumps(texts_of_tags, ensure_ascii=False, sort_keys=True)
     texts = (report, d.meter, d.unit, d.model, d.scope, d.api_key, d.service_tier, tags)
     return "\t".join((source.value, identity(report, dimensions, currency), *map(_escaped, texts)))
+
+
+def storable(text: str) -> str:
+    """`text` as Postgres can keep it: without NUL and lone surrogates."""
+    return text.replace("\0", _NO_NUL).encode(errors="replace").decode()
 
 
 def _escaped(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from exporter.store.facts import Counts
+from exporter.store.staging import storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def mark_missing(
             " VALUES (:account, :report, :source, :end, :end, :now, 'epoch', :end, :why)"
             " ON CONFLICT (account_id, report) DO UPDATE SET read_at = excluded.read_at, missing = excluded.missing"
         ),
-        {"account": account, "report": report, "source": source, "end": end, "now": now, "why": why},
+        {"account": account, "report": report, "source": source, "end": end, "now": now, "why": storable(why)},
     )
 
 
@@ -117,8 +118,8 @@ def _run_values(run: Run) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "outcome": "failed" if run.reason else "ok",
         "reason": run.reason,
-        "sentence": run.sentence,
-        "sample": run.sample,
+        "sentence": storable(run.sentence),
+        "sample": storable(run.sample),
         "pages": run.pages,
         "inserted": run.counts.inserted,
         "updated": run.counts.updated,
