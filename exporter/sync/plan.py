@@ -42,7 +42,7 @@ def recent_steps(
         return []
     late = state is None or state.read_late_at is None or now - state.read_late_at >= DAY
     start = floor_to(now - (report.restates_late if late else report.restates), report.grain)
-    if state is not None and not state.missing:
+    if state is not None:  # however long ago, also when it was missing since: the stretch must stay without gaps
         start = min(start, floor_to(state.read_until - report.restates, report.grain))
     start = max(start, oldest(report, now, days))
     end = max(ceil_to(now, report.grain), start + report.grain)

@@ -39,7 +39,7 @@ class Valuer:
 
     def load(self, recorded: Iterable[PriceRow], rates: Iterable[RateRow]) -> None:
         """Begin again from what the store holds."""
-        prices = {price.key: price for price in map(_unit_price, recorded)}
+        prices = {price.key: price for price in map(unit_price, recorded)}
         book = PriceBook(self.catalogue, lists=self.lists, overrides=self.overrides, recorded=prices)
         self.valuation = Valuation(book, fx.Rates.of((fx.Rate(*row) for row in rates), self.fixed_rates))
 
@@ -49,9 +49,12 @@ class Valuer:
         rates = await database.run(store.stored_rates)
         await asyncio.to_thread(self.load, recorded, rates)
 
-    async def record_prices(self, database: Database) -> None:
-        """Save list prices used for the first time. After a fault they are tried again next time."""
-        self._unsaved += [price_row(price) for price in self.valuation.book.newly_used()]
+    async def record_prices(self, database: Database, book: PriceBook | None = None) -> None:
+        """Save list prices used for the first time. After a fault they are tried again next time.
+
+        `book` is the one a reading was priced with: the current one may have replaced it meanwhile.
+        """
+        self._unsaved += [price_row(price) for price in (book or self.valuation.book).newly_used()]
         if self._unsaved:
             saving = list(self._unsaved)
             await database.run(store.record_prices, saving)
@@ -79,7 +82,8 @@ def price_row(price: UnitPrice) -> PriceRow:
     return PriceRow(*key.use, key.valid_from or ALWAYS, price.valid_until, price.usd_per_unit, price.origin)
 
 
-def _unit_price(row: PriceRow) -> UnitPrice:
+def unit_price(row: PriceRow) -> UnitPrice:
+    """The reverse of `price_row`."""
     valid_from = None if row.valid_from == ALWAYS else row.valid_from
     key = PriceKey(row.provider, row.model, row.meter, row.service_tier, row.context, valid_from)
     return UnitPrice(key, row.usd_per_unit, row.origin, row.valid_until)

@@ -23,9 +23,10 @@ from exporter.store.staging import Stage
 
 @dataclass(slots=True)
 class Fetched:
-    """A complete reading, staged, and what the provider said about its own freshness."""
+    """A complete reading, staged, the book it was priced with, and the provider's word on its own freshness."""
 
     stage: Stage
+    book: PriceBook
     refreshed_at: datetime | None = None
 
 
@@ -73,7 +74,7 @@ async def read_window(
     Raises:
         SyncError: the reading is not complete.
     """
-    fetched = Fetched(Stage(report.name))
+    fetched = Fetched(Stage(report.name), value.book)
     try:
         async for page in report.fetch(client, account, window):
             if page.unknown_fields:

@@ -68,7 +68,7 @@ class AccountRun:
         for report in self._in_order():
             try:
                 await self._recent(report, force=force)
-            except (NeedsAttention, UnexpectedReply) as fault:
+            except (NeedsAttention, UnexpectedReply, BeyondHistory) as fault:
                 if _not_enabled(report, fault):
                     await self._mark_missing(report, fault)
                 elif isinstance(fault, NeedsAttention) and fault.status != FORBIDDEN:
@@ -124,7 +124,8 @@ class AccountRun:
                 step = plan.narrower(report, step)
             else:
                 return True
-        if report.name in known and not known[report.name].history_done:
+        state = known.get(report.name)
+        if state is not None and not state.history_done and not state.missing:  # what is missing may be enabled later
             await self.database.run(states.finish_history, self.account.id, report.name)
         return False
 
@@ -132,7 +133,7 @@ class AccountRun:
         read_at = self.clock()
         fetched = await self._fetch(report, step)
         try:
-            await self.valuer.record_prices(self.database)
+            await self.valuer.record_prices(self.database, fetched.book)
             await self.database.run(partitions.ensure, step.window)
             reading = windows.Reading(
                 report=report.name,
