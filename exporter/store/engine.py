@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg2
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from exporter.errors import StoreError
 
@@ -47,9 +48,9 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.begin() as db:
             yield db
-    except OperationalError as error:
+    except (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise StoreError(f"can't reach the database at {_place(engine.url)}: {_first_line(error)}") from None
-    except DBAPIError as error:
+    except (DBAPIError, psycopg2.Error) as error:  # psycopg2's own: COPY goes past SQLAlchemy
         raise StoreError(f"the database at {_place(engine.url)} refused a statement: {_first_line(error)}") from error
 
 
@@ -57,6 +58,7 @@ def _place(url: URL) -> str:
     return f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
 
 
-def _first_line(error: DBAPIError) -> str:
-    lines = str(error.orig).strip().splitlines()
-    return lines[0] if lines else type(error.orig).__name__
+def _first_line(error: DBAPIError | psycopg2.Error) -> str:
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    lines = str(origin).strip().splitlines()
+    return lines[0] if lines else type(origin).__name__
