@@ -55,15 +55,18 @@ class Runtime:
     scheduler: Scheduler
     publisher: Publisher
     clock: Clock
+    read: Callable[[], Config]  # the configuration, again
 
-    def apply(self, config: Config) -> None:
+    def apply(self, config: Config, *, whole: bool = True) -> None:
         """Take over a configuration: declare its accounts, use its prices and rates.
+
+        Without `whole`, accounts that another process declared and this file does not mention stay.
 
         Raises:
             ConfigError: an account's id is taken.
             StoreError: the database is out of reach.
         """
-        self.database.call(accounts.declare, declared(config, self.providers))
+        self.database.call(accounts.declare, declared(config, self.providers), whole=whole)
         self.config = config
         self.valuer.overrides = config.price_overrides
         self.valuer.fixed_rates = config.fx.rates
@@ -89,24 +92,34 @@ class Runtime:
 
 @contextmanager
 def opened(
-    config: Config | None = None, *, providers: Mapping[str, Provider] = ALL, clock: Clock = utc_now
+    config: Config | None = None,
+    *,
+    providers: Mapping[str, Provider] = ALL,
+    clock: Clock = utc_now,
+    whole: bool = True,
+    read: Callable[[], Config] | None = None,
 ) -> Iterator[Runtime]:
     """Read the configuration, open (or start) the database, bring it up to date, build the rest.
+
+    `whole`: accounts of origin 'file' that this file does not mention are removed, as the serving process does. A
+    command beside it may have been started in another folder, without that file: it only adds. `read`: what a reload
+    reads; settings and file again unless the configuration came from elsewhere.
 
     Raises:
         ConfigError, StoreError: with the sentence to show.
     """
-    config = config or read_config(fields_of(providers))
+    read = read or partial(read_config, fields_of(providers))
+    config = config or read()
     settings = config.settings
     vault = open_vault(settings)
-    with _database_url(settings) as (url, embedded):
+    with database_url(settings) as (url, embedded):
         migrate.upgrade(url)
         database = Database(url, connections=settings.sync_concurrency + 4)
         try:
             if embedded is not None:  # nobody else can be syncing: leases left by a crash are void
                 database.call(leases.release_all)
-            runtime = _built(config, providers, database, vault, embedded, clock)
-            runtime.apply(config)
+            runtime = _built(config, providers, database, vault, embedded, clock, read)
+            runtime.apply(config, whole=whole)
             yield runtime
         finally:
             database.close()
@@ -157,7 +170,7 @@ def database_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def _database_url(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
+def database_url(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
     """The given database; else the embedded one, ours or the one a running exporter has already started."""
     given = settings.database()
     if given is not None:
@@ -178,6 +191,7 @@ def _built(
     vault: Vault,
     embedded: EmbeddedPostgres | None,
     clock: Clock,
+    read: Callable[[], Config],
 ) -> Runtime:
     settings = config.settings
     health = Health(version=__version__, python=platform.python_version())
@@ -217,6 +231,7 @@ def _built(
         scheduler=scheduler,
         publisher=publisher,
         clock=clock,
+        read=read,
     )
     scheduler.resolve = runtime.resolve
     return runtime

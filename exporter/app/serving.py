@@ -12,9 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
-from exporter.app.runtime import Runtime, fields_of
+from exporter.app.runtime import Runtime
 from exporter.app.site import Site
-from exporter.config import read_config
 from exporter.errors import ConfigError, SpendError, StoreError
 from exporter.store import retention
 from exporter.web import build_app
@@ -56,7 +55,7 @@ async def reload(runtime: Runtime) -> str:
         ConfigError, StoreError: with the sentence to show.
     """
     try:
-        config = await asyncio.to_thread(read_config, fields_of(runtime.providers))
+        config = await asyncio.to_thread(runtime.read)
         await asyncio.to_thread(runtime.apply, config)
     except SpendError:
         runtime.health.config_loaded(runtime.clock(), successful=False)

@@ -30,21 +30,29 @@ def claim_due(db: Connection, holder: str, *, lasts: timedelta, limit: int) -> l
     return _claim(db, f"s.due_at <= now() AND {_FREE}", holder, lasts, limit=limit)
 
 
-def claim(db: Connection, account: str, holder: str, *, lasts: timedelta) -> Lease | None:
+def claim(db: Connection, account: str, holder: str, *, lasts: timedelta, even_disabled: bool = False) -> Lease | None:
     """Take one account, due or not. None: somebody else has it, or it is disabled or gone."""
-    leases = _claim(db, f"s.account_id = :account AND {_FREE}", holder, lasts, limit=1, account=account)
+    live = "a.removed_at IS NULL" if even_disabled else _LIVE
+    leases = _claim(db, f"s.account_id = :account AND {_FREE}", holder, lasts, limit=1, account=account, live=live)
     return leases[0] if leases else None
 
 
 def _claim(
-    db: Connection, which: str, holder: str, lasts: timedelta, *, limit: int, account: str | None = None
+    db: Connection,
+    which: str,
+    holder: str,
+    lasts: timedelta,
+    *,
+    limit: int,
+    account: str | None = None,
+    live: str = _LIVE,
 ) -> list[Lease]:
     rows = db.execute(
         text(
             "UPDATE sync_state SET lease_holder = :holder, lease_token = lease_token + 1,"
             " lease_expires_at = now() + :lasts WHERE account_id IN"
             " (SELECT s.account_id FROM sync_state s JOIN accounts a ON a.id = s.account_id"
-            f"  WHERE {which} AND {_LIVE} ORDER BY s.due_at LIMIT :limit FOR UPDATE OF s SKIP LOCKED)"
+            f"  WHERE {which} AND {live} ORDER BY s.due_at LIMIT :limit FOR UPDATE OF s SKIP LOCKED)"
             " RETURNING account_id, lease_token"
         ),
         {"holder": holder, "lasts": lasts, "limit": limit, "account": account},

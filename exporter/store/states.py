@@ -61,6 +61,16 @@ def finish_history(db: Connection, account: str, report: str) -> None:
     )
 
 
+def reopen_history(db: Connection, account: str) -> None:
+    """Forget that there is nothing older to read: somebody asks for more, or asked for less for once."""
+    db.execute(text("UPDATE report_state SET history_done = false WHERE account_id = :account"), {"account": account})
+
+
+def due_times(db: Connection) -> dict[str, datetime]:
+    """When each account is to be synced next."""
+    return dict(db.execute(text("SELECT account_id, due_at FROM sync_state")).tuples().all())
+
+
 def mark_missing(
     db: Connection, account: str, report: str, source: str, end: datetime, now: datetime, why: str
 ) -> None:

@@ -10,7 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from exporter.domain import HOUR, Account
@@ -62,9 +62,14 @@ class Scheduler:
             await self._stop()
 
     async def sync_now(
-        self, account: str, *, history: bool = False, filled: Callable[[], Awaitable[None]] = _nothing
+        self,
+        account: str,
+        *,
+        history: bool = False,
+        days: int | None = None,
+        filled: Callable[[], Awaitable[None]] = _nothing,
     ) -> Tally:
-        """Run one account here and now, for the command line.
+        """Run one account here and now, for the command line. `days`: how far back, this once.
 
         Raises:
             ConfigError: there is no such account.
@@ -77,6 +82,8 @@ class Scheduler:
         if lease is None:
             why = "is disabled" if stored.disabled else "is being synced by another process; try again in a minute"
             raise ConfigError(f"account {account} {why}")
+        if days is not None:
+            stored = replace(stored, backfill_days=days)
         job = _Job(self, lease, stored, "backfill" if history else "manual", filled)
         await job.run()
         if job.error is not None:
