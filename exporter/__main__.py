@@ -1,0 +1,5 @@
+"""`python -m exporter` is `spend-exporter`."""
+
+from exporter.cli import main
+
+main()

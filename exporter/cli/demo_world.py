@@ -1,0 +1,130 @@
+"""The demo's world: a story that a folder remembers, and the simulators that tell it.
+
+One rule: one folder, one story. History that was synced yesterday must not have happened differently today.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.errors import ConfigError
+
+if TYPE_CHECKING:
+    from exporter.config import Settings
+    from exporter.demo.server import Simulator
+    from exporter.domain import Account
+    from exporter.providers.base import Provider
+
+FILE_NAME = "demo.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a truth is made from. `anchor`: the moment its incident and restatements are counted from."""
+
+    seed: int
+    months: int
+    anchor: datetime
+
+
+def remembered(folder: Path, *, months: int, seed: int) -> Story:
+    """The story of this folder, begun now if it has none.
+
+    Raises:
+        ConfigError: the folder tells another one, or can't be used.
+    """
+    file = folder / FILE_NAME
+    try:
+        if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            story = {"seed": seed, "months": months, "anchor": datetime.now(UTC).isoformat(timespec="seconds")}
+            file.write_text(json.dumps(story) + "\n", encoding="utf-8")
+        known = json.loads(file.read_text(encoding="utf-8"))
+        story_told = Story(int(known["seed"]), int(known["months"]), datetime.fromisoformat(known["anchor"]))
+    except OSError as error:
+        raise ConfigError(
+            f"the demo can't use the folder {folder}: {error.strerror}; choose another --data-dir"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(f"{file} is not the demo's: choose another --data-dir") from None
+    if (story_told.seed, story_told.months) != (seed, months):
+        raise ConfigError(
+            f"{folder} holds a demo of {story_told.months} months with seed {story_told.seed}:"
+            " use these, or another --data-dir"
+        )
+    return story_told
+
+
+def settings(folder: Path, *, days: int) -> Settings:
+    """The environment's settings, but for what could mix the demo with real data."""
+    from exporter.config import read_settings
+
+    own = {
+        "data_dir": folder,
+        "backfill_days": days,
+        "database_url": None,
+        "database_url_file": None,
+        "encryption_keys": None,
+        "encryption_keys_file": None,
+    }
+    return read_settings().model_copy(update=own)
+
+
+def accounts(simulator: Simulator) -> tuple[Account, ...]:
+    """One account at each simulated provider."""
+    from exporter.demo.server import ANTHROPIC_KEY, OPENAI_KEY
+    from exporter.domain import Account
+
+    return (
+        Account("openai-demo", "openai", "OpenAI (invented)", "platform", {"base_url": simulator.openai_url},
+                {"admin_key": OPENAI_KEY}),
+        Account("anthropic-demo", "anthropic", "Anthropic (invented)", "research",
+                {"base_url": simulator.anthropic_url}, {"admin_key": ANTHROPIC_KEY}),
+    )  # fmt: skip
+
+
+def unlimited() -> dict[str, Provider]:
+    """The providers, without the pace that real ones ask for: nobody is kept from his work here."""
+    from exporter.providers import ALL
+
+    return {name: replace(provider, requests_per_minute=60_000) for name, provider in ALL.items()}
+
+
+@contextmanager
+def simulated(story: Story) -> Iterator[Simulator]:
+    """Both simulators, on a thread and an event loop of their own: a scrape must not wait for an invented reply."""
+    started: Future[tuple[Simulator, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = threading.Thread(target=lambda: asyncio.run(_tell(story, started)), name="simulator", daemon=True)
+    thread.start()
+    simulator, loop, stop = started.result(timeout=60)
+    try:
+        yield simulator
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=10)
+
+
+async def _tell(story: Story, started: Future[tuple[Simulator, asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
+    from exporter.demo.clock import Clock
+    from exporter.demo.server import Simulator
+    from exporter.demo.truth import Truth
+
+    stop = asyncio.Event()
+    try:
+        truth = Truth(clock=Clock(), seed=story.seed, months=story.months, anchor=story.anchor)
+        async with Simulator(truth) as simulator:
+            started.set_result((simulator, asyncio.get_running_loop(), stop))
+            await stop.wait()
+    except Exception as error:
+        if started.done():
+            raise
+        started.set_exception(error)
