@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 GROUND = {"domain", "errors"}
 SIBLINGS = {
-    "providers", "store", "analytics", "metrics", "pricing", "config", "secrets", "embedded", "fx", "demo",
+    "providers", "store", "analytics", "metrics", "pricing", "config", "secrets", "embedded", "fx", "demo", "logs",
 }  # fmt: skip
 THIRD = {
     "sync": {"providers", "store", "pricing", "fx", "metrics"},
