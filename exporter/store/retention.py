@@ -16,8 +16,8 @@ RUNS_KEPT = timedelta(days=90)
 def forget(db: Connection, now: datetime, months: int) -> list[str]:
     """Drop what is older than `months`, or than an account's own retention. Returns the partitions dropped."""
     today = day_of(now)
-    rows = db.execute(text("SELECT id, coalesce(retention_months, :months) FROM accounts"), {"months": months})
-    kept: dict[str, int] = dict(rows.tuples().all())
+    rows = db.execute(text("SELECT id, coalesce(retention_months, :months) AS kept FROM accounts"), {"months": months})
+    kept: dict[str, int] = {row.id: row.kept for row in rows}
     longest = max([months, *kept.values()])
     for account, own in kept.items():
         if own < longest:
