@@ -41,12 +41,13 @@ def recent_steps(
     if not force and not _is_due(report, state, now):
         return []
     late = state is None or state.read_late_at is None or now - state.read_late_at >= DAY
-    start = floor_to(now - (report.restates_late if late else report.restates), report.grain)
+    whole = max(report.grain, DAY)  # a provider that corrects a day corrects all of it, whatever the grain
+    start = floor_to(now - (report.restates_late if late else report.restates), whole)
     if state is not None:  # however long ago, also when it was missing since: the stretch must stay without gaps
-        start = min(start, floor_to(state.read_until - report.restates, report.grain))
+        start = min(start, floor_to(state.read_until - report.restates, whole))
     start = max(start, oldest(report, now, days))
     end = max(ceil_to(now, report.grain), start + report.grain)
-    windows = list(Period(start, end).split(report.span))
+    windows = _full_at_the_end(Period(start, end), report.span)
     last = Step(windows[-1], Pass.LATE if late else Pass.RECENT)
     return [*(Step(window, Pass.HISTORY) for window in windows[:-1]), last]
 
@@ -92,6 +93,19 @@ def due_in(interval: timedelta, failures: int, error: SyncError | None, dice: fl
     if isinstance(error, TryLater) and error.retry_after is not None:
         wait = max(wait, error.retry_after)
     return wait
+
+
+def _full_at_the_end(stretch: Period, longest: timedelta) -> list[Period]:
+    """Pieces no longer than `longest`, oldest first, the short one first too: some providers refuse a window that
+    holds no complete bucket, as one that begins today would be.
+    """
+    pieces = []
+    end = stretch.end
+    while end > stretch.start:
+        begin = max(end - longest, stretch.start)
+        pieces.append(Period(begin, end))
+        end = begin
+    return pieces[::-1]
 
 
 def _is_due(report: Report, state: ReportState | None, now: datetime) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from exporter.demo.clock import Clock
 from exporter.demo.server import ANTHROPIC_KEY, OPENAI_KEY, Simulator
 from exporter.demo.truth import Truth
 from exporter.domain import Account
+from exporter.providers.client import open_client
 
 NOW = datetime(2026, 11, 18, 15, 30, tzinfo=UTC)
 Amounts = dict[tuple[date, str, str], Decimal]
@@ -45,6 +48,27 @@ class World:
         """Run accounts now; all of them without names."""
         for account in accounts or ("openai", "anthropic"):
             await self.runtime.scheduler.sync_now(account, history=history)
+
+    def check(self) -> None:
+        """The books equal the truth for every account, day, model and meter, and the counters equal the books."""
+        for provider in ("openai", "anthropic"):
+            assert self.booked_charges(provider) == self.truth.expected_charges(provider)
+            for report in self.runtime.providers[provider].reports:
+                if report.name.startswith("usage/"):
+                    expected = self.truth.expected_usage(provider, report.name)
+                    assert self.booked_usage(provider, report.name) == expected, report.name
+        self.check_counters()
+
+    def check_counters(self) -> None:
+        """Recognized minus reversed is what is in the books, in dollars and in tokens of every kind."""
+        wrong = (
+            "SELECT count(*) FROM (SELECT account_id, 'usd' AS counter, sum(amount_usd) AS booked FROM best_charges"
+            " GROUP BY 1 UNION ALL SELECT account_id, meter, sum(quantity) FROM usage"
+            " WHERE unit = 'tokens' AND source <> 'analytics' GROUP BY 1, 2) AS books"
+            " FULL JOIN ledger l USING (account_id, counter)"
+            " WHERE coalesce(booked, 0) IS DISTINCT FROM coalesce(l.recognized - l.reversed, 0)"
+        )
+        assert self.one(wrong) == 0
 
     def booked_charges(self, account: str, source: str = "cost_api") -> Amounts:
         return self._sums(
@@ -81,8 +105,14 @@ def config_for(simulator: Simulator, folder: Path, **settings: object) -> Config
         Account(name, name, team="platform", options={"base_url": url, **quick}, credentials={"admin_key": keys[name]})
         for name, url in addresses.items()
     )
-    plans = {account.id: AccountPlan() for account in accounts}
+    days = (simulator.truth.anchor - simulator.truth.start).days + 2  # before that there is nothing to ask for
+    plans = {account.id: AccountPlan(backfill_days=days) for account in accounts}
     return Config(Settings(data_dir=folder, **settings), SpendFile(accounts=accounts, plans=plans))
+
+
+async def hardly(seconds: float) -> None:
+    """Back-off without the wait."""
+    await asyncio.sleep(min(seconds, 0.002))
 
 
 @pytest.fixture
@@ -109,4 +139,5 @@ def world(
     monkeypatch.setenv("DATABASE_URL", database_url)
     with ExitStack() as stack:
         runtime = stack.enter_context(opened(config_for(simulator, tmp_path), clock=clock))
+        runtime.scheduler.open_client = partial(open_client, observe=runtime.health, now=clock, sleep=hardly)
         yield World(simulator, runtime, clock)
