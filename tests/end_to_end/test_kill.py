@@ -71,12 +71,12 @@ def told(amounts: list[list[str]]) -> Books:
 
 def net_of(db) -> dict[str, Decimal]:
     rows = db.execute(text("SELECT account_id, recognized - reversed FROM ledger WHERE counter = 'usd'"))
-    return dict(rows)
+    return dict(rows.all())
 
 
 def books_of(db) -> dict[str, Decimal]:
     rows = db.execute(text("SELECT account_id, sum(amount_usd) FROM best_charges GROUP BY 1"))
-    return dict(rows)
+    return dict(rows.all())
 
 
 def plain(url: str) -> str:
