@@ -1,15 +1,15 @@
 """The error family, named for what happens next. The message is the one sentence a user reads.
 
-    SpendError                 anything this program can explain
-    ├── ConfigError            the configuration is wrong: edit it
-    ├── StoreError             the database is out of reach or not ours
-    └── SyncError              one account's sync did not finish; stored figures stay as they were
-        ├── NeedsAttention     credentials or permission: stop and alert
-        ├── TryLater           rate limit or outage: back off, come again
-        ├── UnexpectedReply    the provider's contract drifted: keep a scrubbed sample, alert
-        │   └── UnitMismatch   billed and estimated differ as cents and dollars do
-        ├── BeyondHistory      the provider does not answer for dates this old: back-fill ends here
-        └── LeaseLost          another replica took over; nothing was written
+SpendError                 anything this program can explain
+├── ConfigError            the configuration is wrong: edit it
+├── StoreError             the database is out of reach or not ours
+└── SyncError              one account's sync did not finish; stored figures stay as they were
+    ├── NeedsAttention     credentials or permission: stop and alert
+    ├── TryLater           rate limit or outage: back off, come again
+    ├── UnexpectedReply    the provider's contract drifted: keep a scrubbed sample, alert
+    │   └── UnitMismatch   billed and estimated differ as cents and dollars do
+    ├── BeyondHistory      the provider does not answer for dates this old: back-fill ends here
+    └── LeaseLost          another replica took over; nothing was written
 """
 
 from __future__ import annotations
