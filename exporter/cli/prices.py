@@ -29,7 +29,7 @@ def prices(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day they hold on; today.", metavar="DAY")
     ] = None,
 ) -> None:
-    """Unit prices of a day, in dollars per million: the list, and your own from the configuration file. Opens no database."""
+    """Unit prices of a day, in dollars per million: the list, and your own of the configuration file."""
     if context.invoked_subcommand is not None:
         return
     from exporter.pricing import GenaiPrices, PriceBook

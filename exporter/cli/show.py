@@ -59,10 +59,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Se
     from rich.text import Text
 
     out = console()
-    if out.is_terminal:
-        shown = Table(box=box.ROUNDED, header_style="bold")
-    else:  # 80 columns: none to waste
-        shown = Table(box=None, padding=(0, 1, 0, 0))
+    # 80 columns: none to waste.
+    shown = Table(box=box.ROUNDED) if out.is_terminal else Table(box=None, padding=(0, 1, 0, 0))
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:

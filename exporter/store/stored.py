@@ -63,7 +63,7 @@ def estimates_by_month(db: Connection, account: str) -> dict[date, Decimal]:
         ),
         {"account": account, "estimate": Source.PRICED_USAGE},
     )
-    return dict(rows.tuples().all())
+    return {month: usd for month, usd in rows}  # noqa: C416 (a row is no pair to the type checker)
 
 
 def _place(row: Row[Any]) -> tuple[Period, Dimensions]:
@@ -77,4 +77,5 @@ def _stream(
     db: Connection, statement: str, account: str, report: str, window: Period, **more: object
 ) -> Iterator[Row[Any]]:
     binds = {"account": account, "report": report, "start": window.start, "end": window.end, **more}
-    return iter(db.execution_options(yield_per=PORTION).execute(text(statement), binds))
+    # On the statement: set on the connection it would hold for what follows in the transaction too.
+    return iter(db.execute(text(statement).execution_options(yield_per=PORTION), binds))
