@@ -331,9 +331,9 @@ def test_nobody_takes_over_while_a_replacement_is_being_written(books):
     lease = books.account()
     books.run(partitions.ensure, books.window(0, 1))
     reading = books.reading("costs", Source.COST_API, books.window(0, 1), charges=[[books.charge(0, 1)]])
+    books.run(lambda db: db.exec_driver_sql("UPDATE sync_state SET lease_expires_at = now()"))  # it has just run out
     with transaction(books.engine) as db:
         replace_window(db, lease, reading)
-        db.exec_driver_sql("UPDATE sync_state SET lease_expires_at = now()")  # it ran out in the middle
         assert books.run(leases.claim, "acme", "other", lasts=HOUR) is None
         assert books.run(leases.claim_due, "other", lasts=HOUR, limit=9) == []
     reading.stage.close()
