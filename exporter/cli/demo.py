@@ -49,6 +49,7 @@ def demo(
     logs.setup("warning" if lively and settings.log_level == "info" else settings.log_level, settings.log_format)
     from exporter.app import opened
 
+    show.note("Starting a database and two simulated providers …")
     with demo_world.simulated(story) as simulator:
         config = configuration(simulator, settings, months)
         with opened(config, providers=demo_world.unlimited(), read=lambda: config) as runtime:
