@@ -96,14 +96,15 @@ def opened(
     *,
     providers: Mapping[str, Provider] = ALL,
     clock: Clock = utc_now,
-    whole: bool = True,
+    serving: bool = True,
     read: Callable[[], Config] | None = None,
 ) -> Iterator[Runtime]:
     """Read the configuration, open (or start) the database, bring it up to date, build the rest.
 
-    `whole`: accounts of origin 'file' that this file does not mention are removed, as the serving process does. A
-    command beside it may have been started in another folder, without that file: it only adds. `read`: what a reload
-    reads; settings and file again unless the configuration came from elsewhere.
+    `serving`: this process owns the embedded database and the accounts of origin 'file' (those that the file no longer
+    mentions are removed). A command beside it connects to its database and, perhaps started in another folder without
+    that file, only adds. `read`: what a reload reads; settings and file again unless the configuration came from
+    elsewhere.
 
     Raises:
         ConfigError, StoreError: with the sentence to show.
@@ -112,14 +113,14 @@ def opened(
     config = config or read()
     settings = config.settings
     vault = open_vault(settings)
-    with database_url(settings) as (url, embedded):
+    with database_url(settings, share=not serving) as (url, embedded):
         migrate.upgrade(url)
         database = Database(url, connections=settings.sync_concurrency + 4)
         try:
             if embedded is not None:  # nobody else can be syncing: leases left by a crash are void
                 database.call(leases.release_all)
             runtime = _built(config, providers, database, vault, embedded, clock, read)
-            runtime.apply(config, whole=whole)
+            runtime.apply(config, whole=serving)
             yield runtime
         finally:
             database.close()
@@ -170,14 +171,14 @@ def database_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def database_url(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
-    """The given database; else the embedded one, ours or the one a running exporter has already started."""
+def database_url(settings: Settings, *, share: bool = True) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
+    """The given database; else the embedded one: with `share` also one that a running exporter has started."""
     given = settings.database()
     if given is not None:
         yield given.get_secret_value(), None
         return
     folder = database_folder(settings)
-    if (url := EmbeddedPostgres.url_of_running(folder)) is not None:
+    if share and (url := EmbeddedPostgres.url_of_running(folder)) is not None:
         yield url, None
         return
     with EmbeddedPostgres(folder) as embedded:

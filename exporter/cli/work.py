@@ -51,7 +51,7 @@ def opened() -> Iterator[Runtime]:
     config = configured()
     debug = config.settings.log_level == "debug"
     logs.setup("debug" if debug else "error", config.settings.log_format)
-    with open_runtime(config, whole=False) as runtime:
+    with open_runtime(config, serving=False) as runtime:
         yield runtime
 
 

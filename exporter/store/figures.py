@@ -307,4 +307,4 @@ def keep_series(db: Connection, kept: Mapping[str, Collection[tuple[str, ...]]])
 
 
 def _stream(db: Connection, statement: str, parameters: Mapping[str, Any]) -> Iterator[Row[Any]]:
-    return iter(db.execution_options(yield_per=PORTION).execute(text(statement), parameters))
+    return iter(db.execute(text(statement), parameters, execution_options={"yield_per": PORTION}))
