@@ -96,7 +96,13 @@ def _write(db: Connection, account: StoredAccount) -> None:
         ),
         values | {"options": json.dumps(dict(account.options))},
     )
-    db.execute(text("INSERT INTO sync_state (account_id) VALUES (:id) ON CONFLICT DO NOTHING"), {"id": account.id})
+    db.execute(
+        text(
+            "INSERT INTO sync_state (account_id) VALUES (:id)"  # due now: a mended key shall not wait for a back-off
+            " ON CONFLICT (account_id) DO UPDATE SET due_at = now()"
+        ),
+        {"id": account.id},
+    )
 
 
 def find(db: Connection, account: str) -> StoredAccount | None:

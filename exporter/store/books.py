@@ -3,8 +3,10 @@ transaction that changed the figures, so the counters equal the books at every m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -48,15 +50,36 @@ def choose_sources(db: Connection, account: str, days: set[date]) -> None:
     db.execute(text("DROP TABLE chosen"))
 
 
-def book_tokens(db: Connection, account: str) -> None:
-    """Book what the comparison of usage found, by token meter. Activity reports overlap others: not booked."""
-    _book(
-        db,
-        account,
-        "SELECT meter AS counter, coalesce(quantity, 0) - coalesce(old_quantity, 0) AS change"
-        f" FROM {USAGE.changed} WHERE unit = 'tokens' AND source <> :overlapping",
-        {"overlapping": Source.ANALYTICS},
+@contextmanager
+def booking_tokens(db: Connection, account: str, report: str, days: set[date]) -> Iterator[None]:
+    """Book what happens to a report's daily token counts inside the block, by token meter.
+
+    From the roll-ups, not the facts: facts that retention dropped and a long pass reads again are no news.
+    Activity reports overlap others: not booked.
+    """
+    before = _tokens(db, account, report, days)
+    yield
+    after = _tokens(db, account, report, days)
+    for day, meter in {*before, *after}:
+        change = after.get((day, meter), Decimal(0)) - before.get((day, meter), Decimal(0))
+        if change:
+            _book(
+                db,
+                account,
+                "SELECT CAST(:meter AS text) AS counter, CAST(:change AS numeric) AS change",
+                {"meter": meter, "change": change},
+            )
+
+
+def _tokens(db: Connection, account: str, report: str, days: set[date]) -> dict[tuple[date, str], Decimal]:
+    rows = db.execute(
+        text(
+            f"SELECT day, meter, sum(quantity) AS quantity FROM {USAGE.daily} WHERE account_id = :account"
+            " AND report = :report AND day = ANY(:days) AND unit = 'tokens' AND source <> :overlapping GROUP BY 1, 2"
+        ),
+        {"account": account, "report": report, "days": sorted(days), "overlapping": Source.ANALYTICS},
     )
+    return {(row.day, row.meter): row.quantity for row in rows}
 
 
 def _book(db: Connection, account: str, changes: str, parameters: Mapping[str, Any]) -> None:

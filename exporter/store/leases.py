@@ -14,6 +14,10 @@ from sqlalchemy import Connection, text
 from exporter.errors import LeaseLost
 
 _FREE = "(s.lease_expires_at IS NULL OR s.lease_expires_at <= now())"
+# A holder that let its lease expire is gone: what it was doing is due.
+_DUE = "(s.due_at <= now() OR s.lease_holder IS NOT NULL)"
+# So that a wish for a sync that comes during a run is told from the run itself, and outlasts it.
+_WHILE_RUNNING = "interval '1 day'"
 _LIVE = "a.removed_at IS NULL AND NOT a.disabled"
 
 
@@ -27,7 +31,7 @@ class Lease:
 
 def claim_due(db: Connection, holder: str, *, lasts: timedelta, limit: int) -> list[Lease]:
     """Take up to `limit` accounts that are due and free, longest due first."""
-    return _claim(db, f"s.due_at <= now() AND {_FREE}", holder, lasts, limit=limit)
+    return _claim(db, f"{_DUE} AND {_FREE}", holder, lasts, limit=limit)
 
 
 def claim(db: Connection, account: str, holder: str, *, lasts: timedelta, even_disabled: bool = False) -> Lease | None:
@@ -49,11 +53,13 @@ def _claim(
 ) -> list[Lease]:
     rows = db.execute(
         text(
-            "UPDATE sync_state SET lease_holder = :holder, lease_token = lease_token + 1,"
-            " lease_expires_at = now() + :lasts WHERE account_id IN"
+            "WITH free AS MATERIALIZED"
             " (SELECT s.account_id FROM sync_state s JOIN accounts a ON a.id = s.account_id"
-            f"  WHERE {which} AND {live} ORDER BY s.due_at LIMIT :limit FOR UPDATE OF s SKIP LOCKED)"
-            " RETURNING account_id, lease_token"
+            f"  WHERE {which} AND {live} ORDER BY s.due_at LIMIT :limit"
+            "  FOR UPDATE OF s SKIP LOCKED)"
+            " UPDATE sync_state s SET lease_holder = :holder, lease_token = lease_token + 1,"
+            f" lease_expires_at = now() + :lasts, due_at = now() + {_WHILE_RUNNING}"
+            " FROM free WHERE s.account_id = free.account_id RETURNING s.account_id, s.lease_token"
         ),
         {"holder": holder, "lasts": lasts, "limit": limit, "account": account},
     )
@@ -90,7 +96,8 @@ def release(db: Connection, lease: Lease, *, due_in: timedelta) -> None:
     """Give the account back and say when it is due again. Without effect when somebody took over."""
     db.execute(
         text(
-            "UPDATE sync_state SET lease_holder = NULL, lease_expires_at = NULL, due_at = now() + :due_in"
+            "UPDATE sync_state SET lease_holder = NULL, lease_expires_at = NULL,"
+            " due_at = least(due_at, now() + :due_in)"
             " WHERE account_id = :account AND lease_token = :token"
         ),
         {"account": lease.account, "token": lease.token, "due_in": due_in},
@@ -100,7 +107,10 @@ def release(db: Connection, lease: Lease, *, due_in: timedelta) -> None:
 def release_all(db: Connection) -> None:
     """Free every lease. Only for a database that nobody else can be using (the embedded one, at start)."""
     db.execute(
-        text("UPDATE sync_state SET lease_holder = NULL, lease_expires_at = NULL, lease_token = lease_token + 1")
+        text(
+            "UPDATE sync_state SET lease_holder = NULL, lease_expires_at = NULL, lease_token = lease_token + 1,"
+            " due_at = CASE WHEN lease_holder IS NULL THEN due_at ELSE now() END"
+        )
     )
 
 

@@ -55,7 +55,6 @@ class Reading:
     wanted_from: datetime
     longest: timedelta = DAY
     omits_days: bool = False
-    history_done: bool = False
     guard: Guard | None = None
 
 
@@ -75,10 +74,7 @@ def replace_window(db: Connection, lease: Lease, reading: Reading) -> Counts:
     for table, spool in ((USAGE, reading.stage.usage), (CHARGES, reading.stage.charges)):
         if spool.rows or facts.has_rows(db, table, _scope(account, reading)):
             counts += _replace(db, table, account, reading, spool)
-            days |= facts.changed_days(db, table)
-            facts.roll_up(db, table, account, reading.report, facts.changed_days(db, table), reading.longest)
-    if counts.inserted + counts.updated + counts.deleted and _exists(db, USAGE.changed):
-        books.book_tokens(db, account)
+            days |= _roll_up(db, table, account, reading)
     days |= _record_state(db, account, reading)
     books.choose_sources(db, account, days)
     for table in (USAGE, CHARGES):
@@ -94,9 +90,7 @@ def replace_charges(db: Connection, lease: Lease, reading: Reading) -> Counts:
     """
     fence(db, lease)
     counts = _replace(db, CHARGES, lease.account, reading, reading.stage.charges)
-    days = facts.changed_days(db, CHARGES)
-    facts.roll_up(db, CHARGES, lease.account, reading.report, days, reading.longest)
-    books.choose_sources(db, lease.account, days)
+    books.choose_sources(db, lease.account, _roll_up(db, CHARGES, lease.account, reading))
     facts.drop_temporary(db, CHARGES)
     return counts
 
@@ -120,6 +114,17 @@ def _replace(db: Connection, table: FactTable, account: str, reading: Reading, s
     return counts
 
 
+def _roll_up(db: Connection, table: FactTable, account: str, reading: Reading) -> set[date]:
+    """Bring the changed days' roll-ups up to date, and book what that did to tokens. Returns those days."""
+    days = facts.changed_days(db, table)
+    if table is USAGE and days:
+        with books.booking_tokens(db, account, reading.report, days):
+            facts.roll_up(db, table, account, reading.report, days, reading.longest)
+    elif days:
+        facts.roll_up(db, table, account, reading.report, days, reading.longest)
+    return days
+
+
 def _scope(account: str, reading: Reading) -> dict[str, Any]:
     window = reading.window
     return {"account": account, "report": reading.report, "start": window.start, "end": window.end}
@@ -127,10 +132,17 @@ def _scope(account: str, reading: Reading) -> dict[str, Any]:
 
 def _refuse_outside(db: Connection, table: FactTable, reading: Reading) -> None:
     window = reading.window
-    stray = db.execute(
-        text(f"SELECT period_start FROM {table.staged} WHERE period_start < :start OR period_start >= :end LIMIT 1"),
+    stray, longest = db.execute(
+        text(
+            "SELECT min(period_start) FILTER (WHERE period_start < :start OR period_start >= :end),"
+            f" max(period_end - period_start) FROM {table.staged}"
+        ),
         {"start": window.start, "end": window.end},
-    ).scalar()
+    ).one()
+    if longest is not None and longest > reading.longest:
+        raise UnexpectedReply(
+            f"{reading.report}: got a row over {longest}, longer than {reading.longest}; nothing was changed"
+        )
     if stray is not None:
         raise UnexpectedReply(
             f"{reading.report}: asked for {window.start:%F %H:%M} to {window.end:%F %H:%M} UTC,"
@@ -167,7 +179,6 @@ def _record_state(db: Connection, account: str, reading: Reading) -> set[date]:
             "latest": latest,
             "settled": reading.settled_until,
             "wanted": reading.wanted_from,
-            "history_done": reading.history_done,
         },
     )
     return _resettled(db, account, before, _settled(db, account))
@@ -212,9 +223,9 @@ def _exists(db: Connection, temporary: str) -> bool:
 
 _RECORD_STATE = """
 INSERT INTO report_state AS r (account_id, report, source, read_from, read_until, read_at, read_late_at, latest_end,
-    settled_until, wanted_from, history_done)
+    settled_until, wanted_from)
 VALUES (:account, :report, :source, :start, :end, CASE WHEN :kind <> 'history' THEN :read_at END,
-    CASE WHEN :kind = 'late' THEN :read_at END, :latest, :settled, :wanted, :history_done)
+    CASE WHEN :kind = 'late' THEN :read_at END, :latest, :settled, :wanted)
 ON CONFLICT (account_id, report) DO UPDATE SET
     read_from = least(r.read_from, excluded.read_from),
     read_until = greatest(r.read_until, excluded.read_until),
@@ -223,6 +234,5 @@ ON CONFLICT (account_id, report) DO UPDATE SET
     latest_end = greatest(r.latest_end, excluded.latest_end),
     settled_until = greatest(r.settled_until, excluded.settled_until),
     wanted_from = excluded.wanted_from,
-    history_done = r.history_done OR excluded.history_done,
     missing = ''
 """

@@ -28,7 +28,6 @@ class Step:
 
     window: Period
     kind: Pass
-    history_done: bool = False
 
 
 def recent_steps(
@@ -60,7 +59,7 @@ def history_step(report: Report, state: ReportState | None, now: datetime, days:
     if state.read_from <= start:
         return None
     begin = max(state.read_from - report.span, start)
-    return Step(Period(begin, state.read_from), Pass.HISTORY, history_done=begin <= start)
+    return Step(Period(begin, state.read_from), Pass.HISTORY)
 
 
 def narrower(report: Report, step: Step) -> Step | None:

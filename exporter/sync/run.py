@@ -111,23 +111,35 @@ class AccountRun:
     async def _recent(self, report: Report, *, force: bool) -> None:
         known = await self.database.run(states.report_states, self.account.id)
         for step in plan.recent_steps(report, known.get(report.name), self.clock(), self.days, force=force):
-            await self._read_and_replace(report, step)
+            await self._read_what_is_answered(report, step)
 
     async def _older(self, report: Report) -> bool:
         """Fill one more window. False: there is nothing left."""
         known = await self.database.run(states.report_states, self.account.id)
         step = plan.history_step(report, known.get(report.name), self.clock(), self.days)
-        while step is not None:
-            try:
-                await self._read_and_replace(report, step)
-            except BeyondHistory:
-                step = plan.narrower(report, step)
-            else:
-                return True
-        state = known.get(report.name)
-        if state is not None and not state.history_done and not state.missing:  # what is missing may be enabled later
+        if step is None:
+            return False
+        try:
+            await self._read_what_is_answered(report, step)
+        except BeyondHistory:
             await self.database.run(states.finish_history, self.account.id, report.name)
-        return False
+            return False
+        return True
+
+    async def _read_what_is_answered(self, report: Report, step: Step) -> None:
+        """Read a window, or the younger part of it that the provider still answers for.
+
+        Raises:
+            BeyondHistory: it answers for none of it.
+        """
+        while True:
+            try:
+                return await self._read_and_replace(report, step)
+            except BeyondHistory:
+                younger = plan.narrower(report, step)
+                if younger is None:
+                    raise
+                step = younger
 
     async def _read_and_replace(self, report: Report, step: Step) -> None:
         read_at = self.clock()
@@ -146,7 +158,6 @@ class AccountRun:
                 longest=max(report.grain, DAY),
                 omits_days=report.omits_days,
                 wanted_from=plan.oldest(report, read_at, self.days),
-                history_done=step.history_done,
                 guard=_guard if report.source is Source.COST_API else None,
             )
             counts = await self.database.run(windows.replace_window, self.lease, reading)

@@ -152,3 +152,28 @@ def test_freeing_every_lease_voids_the_tokens_given_out(books, three):
     with pytest.raises(LeaseLost):
         books.run(leases.fence, lease)
     assert due(books) == ["a", "b", "c"]
+
+
+def test_a_sync_asked_for_during_a_run_is_not_forgotten_when_the_run_ends(books, three):
+    lease = claim(books, "a")
+    assert books.run(leases.ask_for_sync, "a")
+    books.run(leases.release, lease, due_in=timedelta(hours=1))
+
+    assert "a" in due(books)
+
+
+def test_what_a_dead_holder_was_doing_is_due_at_once(books, three):
+    claim(books, "a")
+    assert due(books) == ["b", "c"]
+    expire(books, "a")
+
+    assert due(books, holder="other") == ["a"]
+
+
+def test_an_account_added_again_is_due_whatever_its_back_off_was(books, three):
+    lease = claim(books, "a")
+    books.run(leases.release, lease, due_in=timedelta(hours=1))
+    books.run(accounts.remove, "a")
+    books.run(accounts.add, StoredAccount(id="a", provider="openai"))
+
+    assert "a" in due(books)

@@ -6,6 +6,7 @@ from decimal import Context, Decimal, localcontext
 from unittest.mock import patch
 
 import pytest
+from sqlalchemy import text
 
 from exporter.domain import DAY, Dimensions, Source, Usage
 from exporter.errors import LeaseLost, StoreError, UnexpectedReply, UnitMismatch
@@ -136,7 +137,7 @@ def test_days_a_provider_omits_are_kept_and_days_it_mentions_are_replaced(books)
     assert sorted(q for (q,) in books.rows("SELECT quantity FROM usage")) == [1, 2]
 
 
-@pytest.mark.parametrize("fault", ["roll_up", "apply", "count_changes", "choose_sources", "book_tokens"])
+@pytest.mark.parametrize("fault", ["roll_up", "apply", "count_changes", "choose_sources", "_book"])
 def test_a_transaction_that_fails_half_way_leaves_everything_as_it_was(books, fault):
     lease = books.account()
     books.tokens(lease, books.window(0, 2), books.usage(0, 1), books.usage(1, 5))
@@ -297,12 +298,12 @@ def test_a_reading_extends_what_is_known_of_the_report_to_both_sides(books):
     lease = books.account()
     options = {"kind": Pass.LATE, "settled_until": books.moment(8), "wanted_from": books.moment(0)}
     books.costs(lease, books.window(5, 10), books.charge(7, 1), read_at=books.moment(9.5), **options)
-    books.costs(lease, books.window(2, 5), kind=Pass.HISTORY, read_at=books.moment(11), history_done=True)
+    books.costs(lease, books.window(2, 5), kind=Pass.HISTORY, read_at=books.moment(11))
 
-    columns = "read_from, read_until, read_at, read_late_at, latest_end, settled_until, history_done"
+    columns = "read_from, read_until, read_at, read_late_at, latest_end, settled_until"
     [state] = books.rows(f"SELECT {columns} FROM report_state")
     moments = [books.moment(day) for day in (2, 10, 9.5, 9.5, 8, 8)]
-    assert state == (*moments, True)
+    assert state == tuple(moments)
 
 
 def test_the_newest_data_never_lies_in_the_future(books):
@@ -310,6 +311,22 @@ def test_the_newest_data_never_lies_in_the_future(books):
     books.costs(lease, books.window(0, 1), books.charge(0, 1), read_at=books.moment(0, 9))
 
     assert books.one("SELECT latest_end FROM report_state") == books.moment(0, 9)
+
+
+def test_tokens_that_retention_dropped_and_a_long_pass_reads_again_are_not_booked_twice(books):
+    lease = books.account()
+    books.tokens(lease, books.window(0, 3), books.usage(0, 5), books.usage(2, 7))
+    before = books.rows("SELECT * FROM ledger")
+    books.run(lambda db: db.execute(text("DELETE FROM usage")))
+    books.tokens(lease, books.window(0, 3), books.usage(0, 5), books.usage(2, 7))
+
+    assert books.rows("SELECT * FROM ledger") == before
+
+
+def test_a_row_longer_than_its_report_can_have_is_refused(books):
+    lease = books.account()
+    with pytest.raises(UnexpectedReply, match="longer than 1 day"):
+        books.costs(lease, books.window(0, 3), books.charge(0, 1, days=2))
 
 
 # Fencing.

@@ -148,7 +148,7 @@ class Model:
         staged = {"usage": self._staged(plan, "usage"), "charges": self._staged(plan, "charges")}
         if None in staged.values():
             return None
-        before = self.best_days()
+        before, tokens_before = self.best_days(), self.tokens()
         counts = Counts()
         for table, rows in staged.items():
             counts += self._replace_table(plan, table, rows or {})
@@ -157,6 +157,9 @@ class Model:
         after = self.best_days()
         for day in before.keys() | after.keys():
             self._book("usd", after[day][2] if day in after else Decimal(), before[day][2] if day in before else 0)
+        tokens = self.tokens()
+        for day, meter in tokens.keys() | tokens_before.keys():
+            self._book(meter, tokens[day, meter], tokens_before[day, meter])
         return counts
 
     def _staged(self, plan: Plan, table: str) -> dict[Key, tuple[Any, ...]] | None:
@@ -186,10 +189,6 @@ class Model:
             gone = {key for key in gone if day_of(key[2]) in spoken_of}
         new = staged.keys() - inside
         updated = {key for key in staged.keys() & inside if staged[key] != stored[key]}
-        if table == "usage" and plan.kind.source is not Source.ANALYTICS:
-            for key in gone | new | updated:
-                if key[5] == "tokens":
-                    self._book(key[4], *(side[key][0] if key in side else Decimal() for side in (staged, stored)))
         for key in gone:
             del stored[key]
         stored.update(staged)
@@ -198,6 +197,14 @@ class Model:
     def _book(self, counter: str, now: Decimal, before: Decimal | int) -> None:
         up, down = self.ledger[counter]
         self.ledger[counter] = (up + max(now - before, Decimal()), down + max(before - now, Decimal()))
+
+    def tokens(self) -> dict[tuple[date, str], Decimal]:
+        """By day and meter. What activity reports say of tokens overlaps others: not booked."""
+        found: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+        for (day, source, _, meter, unit, *_), quantity in self.daily("usage").items():
+            if unit == "tokens" and source != Source.ANALYTICS:
+                found[day, meter] += quantity
+        return found
 
     def daily(self, table: str) -> dict[Key, Decimal]:
         """By day and what is grouped: a period of several days in equal shares, the last day taking the rounding."""

@@ -161,12 +161,11 @@ def test_history_goes_back_without_gaps_and_ends_exactly_where_it_shall_begin(as
         assert step.window.end == known.read_from
         assert step.window.end - step.window.start <= asked.span
         steps.append(step)
-        known = state(step.window.start, known.read_until, history_done=step.history_done)
+        known = state(step.window.start, known.read_until)
         if len(steps) > 9_000:
             pytest.fail("it never ends")
 
     assert steps[-1].window.start == start
-    assert [step.history_done for step in steps] == [False] * (len(steps) - 1) + [True]
 
 
 @pytest.mark.parametrize(
@@ -185,13 +184,12 @@ def test_there_is_no_history_to_fill(known):
 @given(reports(), MOMENTS, st.integers(1, 40))
 def test_a_refused_window_is_halved_until_it_can_not_be(asked, now, length):
     end = floor_to(now, DAY)
-    step = Step(Period(end - length * asked.grain, end), Pass.HISTORY, history_done=True)
+    step = Step(Period(end - length * asked.grain, end), Pass.HISTORY)
     halvings = 0
     while (next_one := plan.narrower(asked, step)) is not None:
         assert next_one.window.end == end
         assert step.window.start < next_one.window.start < end
         assert floor_to(next_one.window.start, DAY) == next_one.window.start
-        assert not next_one.history_done
         step, halvings = next_one, halvings + 1
 
     assert halvings <= 7

@@ -150,7 +150,9 @@ async def test_an_optional_report_that_is_not_enabled_is_missing_not_broken(worl
     await run.up_to_date(force=False)
     await run.history(FAR)
 
-    assert world.rows("SELECT report, missing, history_done FROM report_state ORDER BY 1") == [
+    assert world.rows(
+        "SELECT report, missing, read_from <= wanted_from AND missing = '' FROM report_state ORDER BY 1"
+    ) == [
         ("costs", "", True),
         ("usage", str(fault), False),
     ]
@@ -225,7 +227,9 @@ async def test_history_is_filled_oldest_last_and_ends_where_it_shall_begin(world
     assert [w.end for w in windows] == sorted((w.end for w in windows), reverse=True)
     assert windows[-1].start == TODAY - 99 * DAY
     assert world.one("SELECT count(*) FROM charges") == 100
-    assert world.rows("SELECT DISTINCT read_from, history_done FROM report_state") == [(TODAY - 99 * DAY, True)]
+    assert world.rows("SELECT DISTINCT read_from, wanted_from, history_done FROM report_state") == [
+        (TODAY - 99 * DAY, TODAY - 99 * DAY, False)
+    ]
     assert world.filled == len(world.fake.asked)
     world.fake.asked.clear()
     assert await run.history(FAR) is True
