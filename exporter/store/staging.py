@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from exporter.domain import Charge, Dimensions, Period, Source, Usage, identity
 
-IN_MEMORY = 4 * 1024 * 1024
+IN_MEMORY = 256 * 1024  # of each spool; more of it goes to the disk's cache
+PORTION = 1_000
 
 _SPECIAL = re.compile(r"[\\\t\n\r\0]")
 _NO_NUL = "\N{REPLACEMENT CHARACTER}"  # Postgres stores no NUL
@@ -38,9 +40,12 @@ class Spool:
     def new(cls) -> Spool:
         return cls(SpooledTemporaryFile(max_size=IN_MEMORY))
 
-    def write(self, lines: list[str]) -> None:
-        self.file.write("".join(lines).encode(errors="replace"))
-        self.rows += len(lines)
+    def write(self, lines: Iterable[str]) -> None:
+        """In portions: a page can be a hundred thousand rows, and its text stands beside it in memory."""
+        lines = iter(lines)
+        while portion := list(islice(lines, PORTION)):
+            self.file.write("".join(portion).encode(errors="replace"))
+            self.rows += len(portion)
 
     def rewound(self) -> IO[bytes]:
         self.file.seek(0)
@@ -64,21 +69,17 @@ class Stage:
         page = self.pages
         report = self.report
         self.usage.write(
-            [
-                f"{_period(row.period)}\t{_dimensions(report, source, row.dimensions, '')}\t{row.quantity}\t{page}\n"
-                for row in rows
-            ]
+            f"{_period(row.period)}\t{_dimensions(report, source, row.dimensions, '')}\t{row.quantity}\t{page}\n"
+            for row in rows
         )
 
     def add_charges(self, rows: Iterable[Charge], source: Source, usd: ToUsd) -> None:
         page = self.pages
         report = self.report
         self.charges.write(
-            [
-                f"{_period(row.period)}\t{_dimensions(report, source, row.dimensions, row.currency)}"
-                f"\t{row.amount}\t{row.currency}\t{usd(row)}\t{page}\n"
-                for row in rows
-            ]
+            f"{_period(row.period)}\t{_dimensions(report, source, row.dimensions, row.currency)}"
+            f"\t{row.amount}\t{row.currency}\t{usd(row)}\t{page}\n"
+            for row in rows
         )
 
     def close(self) -> None:
