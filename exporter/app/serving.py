@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiohttp import web
 
+from exporter.app import process, threads
 from exporter.app.runtime import Runtime
 from exporter.app.site import Site
+from exporter.config import Settings
 from exporter.errors import ConfigError, SpendError, StoreError
+from exporter.pricing.prices import Use
 from exporter.store import retention
 from exporter.web import build_app
 
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_SECONDS = 6 * 3600.0
-# Python lets a computing thread keep the interpreter for 5 ms by default; a scrape during a sync waits several times.
-SWITCH_INTERVAL = 0.001
+A_USE = Use("openai", "gpt-4o", "input")
 
 
 async def serve(runtime: Runtime, *, ready: Callable[[str], None]) -> None:
@@ -32,7 +33,7 @@ async def serve(runtime: Runtime, *, ready: Callable[[str], None]) -> None:
         ConfigError: the address can't be listened on.
         StoreError: the database went away at the start.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL)
+    _prepare(runtime)
     runtime.health.config_loaded(runtime.clock(), successful=True)
     stop = _stop_on_signals(asyncio.get_running_loop())
     _reload_on_hangup(asyncio.get_running_loop(), runtime)
@@ -46,6 +47,14 @@ async def serve(runtime: Runtime, *, ready: Callable[[str], None]) -> None:
             _housekeeping(runtime),
             _keep_database(runtime),
         )
+
+
+def _prepare(runtime: Runtime) -> None:
+    """What takes long and can't be interrupted happens before the first scrape."""
+    process.share_the_interpreter()
+    process.give_memory_back()
+    runtime.valuer.catalogue.points(A_USE)  # the list of prices is loaded at the first question
+    process.keep_what_is_loaded()
 
 
 async def reload(runtime: Runtime) -> str:
@@ -69,21 +78,25 @@ async def reload(runtime: Runtime) -> str:
 
 @asynccontextmanager
 async def _listening(runtime: Runtime) -> AsyncIterator[str]:
-    host, port = runtime.config.settings.listen_address
-    site = Site(runtime.publisher, lambda: reload(runtime))
-    runner = web.AppRunner(build_app(site), access_log=None)
+    """The web server runs on a loop of its own: reading a large reply must not hold up a scrape."""
+    here = asyncio.get_running_loop()
+    site = Site(runtime.publisher, lambda: threads.on(here, reload(runtime)))
+    with threads.own_loop("web") as loop:
+        runner = web.AppRunner(build_app(site), access_log=None)
+        try:
+            yield await threads.on(loop, _start(runner, runtime.config.settings))
+        finally:
+            await threads.on(loop, runner.cleanup())
+
+
+async def _start(runner: web.AppRunner, settings: Settings) -> str:
+    host, port = settings.listen_address
     await runner.setup()
     try:
         await web.TCPSite(runner, host or None, port).start()
     except OSError as error:
-        await runner.cleanup()
-        raise ConfigError(
-            f"can't listen on {runtime.config.settings.listen}: {error.strerror or error}; set SPEND_LISTEN"
-        ) from None
-    try:
-        yield _url(runner.addresses[0])
-    finally:
-        await runner.cleanup()
+        raise ConfigError(f"can't listen on {settings.listen}: {error.strerror or error}; set SPEND_LISTEN") from None
+    return _url(runner.addresses[0])
 
 
 def _url(address: tuple[object, ...]) -> str:
