@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 PORTION = 1_000
 TOKENS = "f.unit = 'tokens' AND f.source <> 'analytics'"
@@ -137,6 +137,7 @@ def spend(db: Connection, calendar: Calendar) -> Iterator[Spend]:
         " sum(amount_usd) FILTER (WHERE day >= :month)"
         " FROM best_charges WHERE day BETWEEN least(:month, :yesterday) AND :today GROUP BY 1, 2, 3, 4, 5, 6, 7",
         calendar.binds(),
+        labels=7,
     )
     return map(Spend._make, rows)
 
@@ -173,6 +174,7 @@ def _by_token_type(db: Connection, calendar: Calendar, table: str, figure: str, 
         f" FROM {table} f JOIN accounts a ON a.id = f.account_id"
         f" WHERE f.day BETWEEN :month AND :today AND {condition} GROUP BY 1, 2, 3, 4, 5, 6, 7",
         calendar.binds(),
+        labels=7,
     )
     return map(Tokens._make, rows)
 
@@ -185,6 +187,7 @@ def requests(db: Connection, calendar: Calendar) -> Iterator[Requests]:
         " FROM daily_usage f JOIN accounts a ON a.id = f.account_id"
         " WHERE f.day = :today AND f.meter = 'requests' AND f.source <> 'analytics' GROUP BY 1, 2, 3, 4, 5",
         calendar.binds(),
+        labels=5,
     )
     return map(Requests._make, rows)
 
@@ -306,5 +309,8 @@ def keep_series(db: Connection, kept: Mapping[str, Collection[tuple[str, ...]]])
         )
 
 
-def _stream(db: Connection, statement: str, parameters: Mapping[str, Any]) -> Iterator[Row[Any]]:
-    return iter(db.execute(text(statement), parameters, execution_options={"yield_per": PORTION}))
+def _stream(db: Connection, statement: str, parameters: Mapping[str, Any], *, labels: int) -> Iterator[tuple[Any, ...]]:
+    """The rows. Their first so many columns are texts that repeat in every row: equal ones become one object."""
+    same = dict[str, str]().setdefault
+    rows = db.execute(text(statement).execution_options(yield_per=PORTION), parameters)
+    return ((*[same(label, label) for label in row[:labels]], *row[labels:]) for row in rows)
