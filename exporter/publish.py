@@ -83,10 +83,16 @@ class Publisher:
         self._asked.set()
 
     async def serve(self) -> None:
-        """Publish when asked, and at least once per interval, until cancelled."""
+        """Publish when asked, and at least once per interval, until cancelled.
+
+        After each publication comes a rest as long as it took: a busy sync asks all the time, and work that nobody
+        scrapes would keep the database and a processor from everything else.
+        """
         while True:
             self._asked.clear()
+            began = time.perf_counter()
             await self.publish()
+            await asyncio.sleep(time.perf_counter() - began)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), self.interval.total_seconds())
 
