@@ -1,0 +1,1 @@
+"""What the program is fast at, measured against something stated. Run `python -m benchmarks`."""
