@@ -21,6 +21,7 @@ from exporter.cli import (
     database,
     demo,
     doctor,
+    forecast,
     keys,
     prices,
     providers,
@@ -118,6 +119,7 @@ app.add_typer(prices.app, name="prices")
 database.register(app)
 app.add_typer(keys.app, name="keys")
 doctor.register(app)
+forecast.register(app)
 
 
 def main() -> None:

@@ -1,0 +1,80 @@
+"""How wide a forecast is: a scale learnt from the series' own misses, and the shape of misses of many series.
+
+One rule: the constants come from `python -m benchmarks.forecast fit` and from nowhere else; they are figures of misses
+of real series, divided by the scale this module gives them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from exporter.analytics.forecast.backtest import Backtest
+from exporter.analytics.forecast.candidates import Floats
+from exporter.analytics.series import Volatility, volatility_of
+
+# log of the scale of a total's miss = CONSTANT + the terms of `Traits`
+CONSTANT = -0.13
+PER_MISS, PER_CHANGE, PER_HORIZON = 0.36, 0.42, 0.2
+TAILS: dict[Volatility, tuple[float, float]] = {  # 2.5 % of misses lie further down, further up; in scales
+    "calm": (2.3, 3.0),
+    "medium": (2.3, 3.0),
+    "wild": (2.6, 3.3),
+}
+LEAST_MISS, LEAST_CHANGE = 0.005, 0.01  # nothing is surer than this
+FURTHEST = 4.0  # logs, either way
+DAILY_TAIL = 0.015  # of the days of the back-test, on each side: they are fewer than those that will come
+SHORT = 14  # days; a shorter history widens the band
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the width depends on."""
+
+    miss: float
+    change: float
+    horizon: int
+    history: int
+
+    def terms(self) -> tuple[float, float, float]:
+        """The regressors, in logs."""
+        return (
+            math.log(max(self.miss, LEAST_MISS)),
+            math.log(max(self.change, LEAST_CHANGE)),
+            math.log(self.horizon / 30.0),
+        )
+
+
+def traits(backtest: Backtest, change: float, horizon: int, history: int) -> Traits:
+    """Without a back-test the weekly change has to stand for the miss."""
+    miss = backtest.miss if backtest.tried else 0.05 + 0.5 * change
+    return Traits(miss, change, horizon, history)
+
+
+def scale(of: Traits) -> float:
+    """The typical size of a miss of the total, in logs."""
+    terms = zip((PER_MISS, PER_CHANGE, PER_HORIZON), of.terms(), strict=True)
+    scarce = 1.0 + max(SHORT - of.history, 0) / 7.0
+    return scarce * math.exp(CONSTANT + sum(factor * term for factor, term in terms))
+
+
+def total_distances(of: Traits) -> tuple[float, float]:
+    """How far the total may lie below and above, in logs."""
+    down, up = TAILS[volatility_of(of.change)]
+    width = scale(of)
+    return min(down * width, FURTHEST), min(up * width, FURTHEST)
+
+
+def daily_distances(backtest: Backtest, of: Traits) -> tuple[Floats, Floats]:
+    """The same for each day ahead, from the single days of the back-test. A day is never surer than the total."""
+    misses = backtest.daily[np.isfinite(backtest.daily)]
+    down, up = total_distances(of)
+    if len(misses) >= 7:
+        low, high = np.quantile(misses, [DAILY_TAIL, 1.0 - DAILY_TAIL])
+        down, up = max(-float(low), down), max(float(high), up)
+    else:
+        down, up = 2.0 * down, 2.0 * up
+    further = np.maximum((np.arange(of.horizon) + 1) / max(backtest.tried, 1), 1.0) ** PER_HORIZON
+    return np.minimum(down * further, FURTHEST), np.minimum(up * further, FURTHEST)
