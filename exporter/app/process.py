@@ -15,8 +15,8 @@ SWITCH_INTERVAL = 0.0002
 
 # Parameters of mallopt(3), with the numbers that malloc.h gives them.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-ARENAS = 2
-LARGE = 256 * 1024
+ARENAS = 1
+LARGE = 128 * 1024
 
 
 def share_the_interpreter() -> None:
