@@ -51,7 +51,7 @@ def forecast(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Forecast daily costs with a 95 % band for each day and for the total. Dates are days or hours (2025-01-31T23)."""
-    if batch == (csv_file is not None):
+    if (not batch and csv_file is None) or (batch and csv_file not in {None, "-"}):
         raise typer.BadParameter("give either --csv FILE or --batch")
     if batch:
         _serve(sys.stdin.buffer, horizon)

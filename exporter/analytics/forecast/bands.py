@@ -16,12 +16,12 @@ from exporter.analytics.forecast.candidates import Floats
 from exporter.analytics.series import Volatility, volatility_of
 
 # log of the scale of a total's miss = CONSTANT + the terms of `Traits`
-CONSTANT = -0.13
-PER_MISS, PER_CHANGE, PER_HORIZON = 0.36, 0.42, 0.2
+CONSTANT = -0.485
+PER_MISS, PER_CHANGE, PER_HORIZON, PER_HISTORY = 0.386, 0.329, 0.262, -0.145
 TAILS: dict[Volatility, tuple[float, float]] = {  # 2.5 % of misses lie further down, further up; in scales
-    "calm": (2.3, 3.0),
-    "medium": (2.3, 3.0),
-    "wild": (2.6, 3.3),
+    "calm": (2.12, 2.96),
+    "medium": (2.15, 2.75),
+    "wild": (2.75, 4.2),
 }
 LEAST_MISS, LEAST_CHANGE = 0.005, 0.01  # nothing is surer than this
 FURTHEST = 4.0  # logs, either way
@@ -38,12 +38,13 @@ class Traits:
     horizon: int
     history: int
 
-    def terms(self) -> tuple[float, float, float]:
+    def terms(self) -> tuple[float, float, float, float]:
         """The regressors, in logs."""
         return (
             math.log(max(self.miss, LEAST_MISS)),
             math.log(max(self.change, LEAST_CHANGE)),
             math.log(self.horizon / 30.0),
+            math.log(min(self.history / 365.0, 1.0)),
         )
 
 
@@ -55,7 +56,7 @@ def traits(backtest: Backtest, change: float, horizon: int, history: int) -> Tra
 
 def scale(of: Traits) -> float:
     """The typical size of a miss of the total, in logs."""
-    terms = zip((PER_MISS, PER_CHANGE, PER_HORIZON), of.terms(), strict=True)
+    terms = zip((PER_MISS, PER_CHANGE, PER_HORIZON, PER_HISTORY), of.terms(), strict=True)
     scarce = 1.0 + max(SHORT - of.history, 0) / 7.0
     return scarce * math.exp(CONSTANT + sum(factor * term for factor, term in terms))
 

@@ -44,7 +44,7 @@ class Method(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Outlook:
+class Outlook:
     """The point forecast with all that its band is made from. Amounts are in the scale of the series."""
 
     daily: Floats
@@ -67,10 +67,10 @@ def weighted(history: Days, horizon: int, *, start: date | None = None) -> Forec
         return Forecast("no spend so far", "calm", nothing, nothing, nothing, 0.0, 0.0, 0.0)
     # Amounts of any size are brought to about one, so that no constant is a sum of money.
     bookings = monthly.split(values / size, start, horizon)
-    seen = _since_first_spend(bookings.base)
-    outlook = _outlook(seen, horizon)
-    method = _described(seen, outlook, bookings.found)
-    return _band(seen, outlook, bookings.ahead).forecast(size, method, volatility(values))
+    seen = since_first_spend(bookings.base)
+    found = outlook(seen, horizon)
+    method = _described(seen, found, bookings.found)
+    return _band(seen, found, bookings.ahead).forecast(size, method, volatility(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,13 @@ def _checked(history: Days, horizon: int) -> Days:
     return values
 
 
-def _since_first_spend(values: Days) -> Days:
+def since_first_spend(values: Days) -> Days:
     """Idle days before the first spend are no history. Without any spend all days are."""
     spent = np.flatnonzero(np.nan_to_num(values))
     return values[spent[0] :] if len(spent) else values
 
 
-def _outlook(values: Days, horizon: int) -> _Outlook:
+def outlook(values: Days, horizon: int) -> Outlook:
     tried = backtest.run(values, horizon)
     origin = np.array([len(values)])
     expected = paths(values, origin, horizon)[0]
@@ -119,7 +119,7 @@ def _outlook(values: Days, horizon: int) -> _Outlook:
     total = float(np.exp(lowered)) - offset * horizon
     if not _has_credits(values):
         total = max(total, 0.0)
-    return _Outlook(_adding_up(tried.weights @ expected, total), total, offset, traits, tried)
+    return Outlook(_adding_up(tried.weights @ expected, total), total, offset, traits, tried)
 
 
 def _adding_up(daily: Floats, total: float) -> Floats:
@@ -130,21 +130,21 @@ def _adding_up(daily: Floats, total: float) -> Floats:
     return daily + (total - whole) / len(daily) if whole else np.full(len(daily), total / len(daily))
 
 
-def _band(values: Days, outlook: _Outlook, booked: Floats) -> _Band:
+def _band(values: Days, point: Outlook, booked: Floats) -> _Band:
     """The band of the base in logs; bookings are added with a spread of their own."""
     horizon = len(booked)
-    down, up = bands.total_distances(outlook.traits)
-    low, high = _around(np.array([outlook.total]), outlook.offset * horizon, down, up)
-    day_down, day_up = bands.daily_distances(outlook.tried, outlook.traits)
-    lower, upper = _around(outlook.daily, 2 * outlook.offset, day_down, day_up)
+    down, up = bands.total_distances(point.traits)
+    low, high = _around(np.array([point.total]), point.offset * horizon, down, up)
+    day_down, day_up = bands.daily_distances(point.tried, point.traits)
+    lower, upper = _around(point.daily, 2 * point.offset, day_down, day_up)
     if not _has_credits(values):
         low, lower = np.maximum(low, 0.0), np.maximum(lower, 0.0)
     less, more = booked * (1 - BOOKING_SPREAD), booked * (1 + BOOKING_SPREAD)
     return _Band(
-        outlook.daily + booked,
+        point.daily + booked,
         lower + less,
         upper + more,
-        outlook.total + float(booked.sum()),
+        point.total + float(booked.sum()),
         float(low[0] + less.sum()),
         float(high[0] + more.sum()),
     )
@@ -161,11 +161,11 @@ def _has_credits(values: Days) -> bool:
     return bool(np.nanmin(values) < 0)
 
 
-def _described(values: Days, outlook: _Outlook, booked: bool) -> str:
+def _described(values: Days, point: Outlook, booked: bool) -> str:
     """For people: what weighed most, or that there is little to go by."""
     days = len(values)
     if days < BRAND_NEW:
         return f"simple projection from {days} {'day' if days == 1 else 'days'} (new series)"
-    order = np.argsort(-outlook.tried.weights, kind="stable")[:3]
-    parts = ", ".join(f"{NAMES[at]} {outlook.tried.weights[at]:.0%}" for at in order)
+    order = np.argsort(-point.tried.weights, kind="stable")[:3]
+    parts = ", ".join(f"{NAMES[at]} {point.tried.weights[at]:.0%}" for at in order)
     return f"weighted: {parts}{', monthly bookings' if booked else ''}"
