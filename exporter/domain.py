@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -100,7 +99,6 @@ class Dimensions:
     tags: Tags = ()
 
 
-@lru_cache(maxsize=65_536)
 def identity(report: str, dimensions: Dimensions, currency: str = "") -> str:
     """32 hex digits over *every* dimension: the part of a row's natural key that has no column of its own."""
     d = dimensions

@@ -93,7 +93,7 @@ def _period(period: Period) -> str:
     return f"{period.start.isoformat()}\t{period.end.isoformat()}"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)  # a reading repeats its dimensions hour after hour
 def _dimensions(report: str, source: Source, dimensions: Dimensions, currency: str) -> str:
     d = dimensions
     # Before the dump, not after: a backslash followed by "u0000" is text of the provider's, and stays.
