@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from exporter.cli import show, work
+from exporter.errors import ConfigError
 
 if TYPE_CHECKING:
     from exporter.config import Config, PriceOverride, Settings
@@ -43,11 +44,14 @@ def _database(settings: Settings) -> str:
     if given is None:
         return "embedded PostgreSQL in the data folder"
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
     try:
-        return make_url(given.get_secret_value()).set(drivername="postgresql").render_as_string(hide_password=True)
-    except ValueError:
-        return "as DATABASE_URL says"
+        url = make_url(given.get_secret_value())
+    except (ArgumentError, ValueError):  # ValueError: a port that is not a number
+        raise ConfigError("DATABASE_URL is not a URL: write postgresql://user:password@host:5432/database") from None
+    # Without its query: that may hold a password too.
+    return url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
 
 
 def _fx(config: Config) -> str:

@@ -153,6 +153,8 @@ def _sentence(field: str, message: str) -> str:
 def _normal(url: str, source: str) -> str:
     scheme, separator, rest = url.strip().partition("://")
     if separator and scheme in ("postgres", "postgresql", _DRIVER):
+        if rest.count("@") > 1:  # what follows the first would pass for the host, and hosts are named in messages
+            raise ConfigError(f"{source} has more than one '@': write %40 for one in the user name or the password")
         return f"{_DRIVER}://{rest}"
     shown = f"'{scheme}'" if separator else "no scheme"
     raise ConfigError(f"{source} must begin with postgresql://, not with {shown}: only PostgreSQL is supported")

@@ -30,6 +30,22 @@ def test_says_what_it_would_do_and_no_secret(run, environment, monkeypatch):
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
+def test_a_password_in_the_query_of_an_address_is_not_shown(run, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db.example/spend?user=u&password=secret-word")
+    done = run("check-config")
+    assert done.exit_code == 0
+    assert "postgresql://db.example/spend\n" in done.stdout
+    assert "secret-word" not in done.output
+
+
+def test_an_address_that_is_none_is_not_right(run, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:secret-word@db.example:port/spend")
+    done = run("check-config")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: DATABASE_URL is not a URL")
+    assert "secret-word" not in done.output
+
+
 def test_without_a_file_it_is_right_too(run):
     done = run("check-config")
     assert done.exit_code == 0

@@ -56,6 +56,17 @@ def test_a_database_address_names_the_driver(monkeypatch: pytest.MonkeyPatch, sc
     assert "s3cret" not in repr(found)
 
 
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "DATABASE_URL_FILE"])
+def test_a_password_with_a_bare_at_sign_is_not_taken_for_a_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+):
+    url = "postgresql://me:s3cr@et@db/spend"
+    (tmp_path / "url").write_text(url)
+    said = mistake(monkeypatch, **{variable: url if variable == "DATABASE_URL" else str(tmp_path / "url")})
+
+    assert said == f"{variable} has more than one '@': write %40 for one in the user name or the password"
+
+
 def test_a_database_address_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "url").write_text("postgres://db/spend\n")
 
