@@ -43,6 +43,7 @@ def add(
 ) -> None:
     """Add an account. Secrets that are not given are asked for; the provider is asked before anything is stored."""
     from exporter.domain import Account
+    from exporter.providers.base import COMMON_OPTIONS
 
     kind = work.provider_named(provider)
     if not _SLUG.fullmatch(account):
@@ -50,7 +51,7 @@ def add(
             f"the id {account!r} must consist of a-z, 0-9, '.', '_' and '-' and begin with one of a-z, 0-9"
         )
     options = _known(
-        work.pairs(option or [], "--option"), {field.name for field in kind.options} | {"base_url"}, "option"
+        work.pairs(option or [], "--option"), {field.name for field in (*COMMON_OPTIONS, *kind.options)}, "option"
     )
     credentials = _credentials(kind, credential or [], credential_file or [])
     wanted = Account(account, provider, name, team, options, credentials)

@@ -37,12 +37,14 @@ def providers(
 
 
 def _one(provider: Provider) -> None:
+    from exporter.providers.base import COMMON_OPTIONS
+
     show.say(f"{provider.title} ({provider.name}, {provider.category})")
-    show.say(f"address: {provider.base_url} (option base_url)")
+    show.say(f"address: {provider.base_url} ")
     if provider.guide:
         show.say(f"where to make the credential: {provider.guide}")
     _fields("Credentials", provider.credentials)
-    _fields("Options", provider.options)
+    _fields("Options", (*COMMON_OPTIONS, *provider.options))
     show.say("\nReports")
     rows = [
         (report.name, str(report.source), _span(report.grain), _span(report.history), _span(report.settles))

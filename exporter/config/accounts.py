@@ -75,10 +75,12 @@ def _options(entry: Section, fields: ProviderFields | None) -> dict[str, str]:
     if section is None:
         return {}
     if fields is not None:
-        section.expect(fields.options | {"base_url"})
+        section.expect(fields.options)
     options = {name: section.text(name) for name in section}
     if (url := options.get("base_url")) and not url.startswith(("http://", "https://")):
         section.wrong("base_url", "must begin with http:// or https://")
+    if (pace := options.get("requests_per_minute")) and not (pace.isdecimal() and int(pace)):
+        section.wrong("requests_per_minute", "must be a whole number above 0")
     return options
 
 

@@ -26,6 +26,12 @@ def test_a_good_key_is_tested_and_stored_encrypted(cli, simulator, rows):
     assert OPENAI_KEY not in done.output
 
 
+def test_options_that_every_provider_takes(cli, simulator, rows):
+    done = add(cli, simulator, "--option", "requests_per_minute=6000")
+    assert done.exit_code == 0, done.output
+    assert rows("SELECT options->>'requests_per_minute' FROM accounts") == [("6000",)]
+
+
 @pytest.mark.parametrize("key", ["sk-admin-wrong-key", OPENAI_KEY_WITHOUT_SCOPE])
 def test_a_refused_key_is_one_sentence_and_nothing_is_stored(cli, simulator, rows, key):
     done = add(cli, simulator, key=key)

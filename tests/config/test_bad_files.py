@@ -10,7 +10,11 @@ from exporter.errors import ConfigError
 BAD = Path(__file__).parent / "bad"
 FILES = sorted(BAD.glob("*.yml"))
 PROVIDERS = {
-    "openai": ProviderFields(required=frozenset({"admin_key"}), optional=frozenset({"organization"})),
+    "openai": ProviderFields(
+        required=frozenset({"admin_key"}),
+        optional=frozenset({"organization"}),
+        options=frozenset({"base_url", "requests_per_minute"}),
+    ),
     "anthropic": ProviderFields(required=frozenset({"admin_key"})),
     "free": ProviderFields(),
 }

@@ -13,7 +13,7 @@ from exporter.errors import ConfigError
 ROOT = Path(__file__).parents[2]
 PROVIDERS = {
     "openai": ProviderFields(required=frozenset({"admin_key"}), optional=frozenset({"organization"})),
-    "anthropic": ProviderFields(required=frozenset({"admin_key"}), options=frozenset({"api"})),
+    "anthropic": ProviderFields(required=frozenset({"admin_key"}), options=frozenset({"api", "base_url"})),
 }
 ENVIRONMENT = {"OPENAI_ADMIN_KEY": "sk-one", "ANTHROPIC_ADMIN_KEY": "sk-two", "ORG": "acme"}
 
