@@ -47,7 +47,7 @@ def accounts_from(top: Section, around: Surroundings) -> tuple[tuple[Account, ..
 
 def _account(entry: Section, around: Surroundings) -> tuple[Account, AccountPlan]:
     entry.expect(KEYS, required=("id", "provider"))
-    plan = AccountPlan(entry.boolean("disabled"), entry.whole("backfill_days", 0), entry.whole("retention_months", 1))
+    plan = AccountPlan(entry.boolean("disabled"), entry.whole("backfill_days", 1), entry.whole("retention_months", 1))
     provider = entry.text("provider")
     fields = around.providers.get(provider)
     if provider and fields is None:

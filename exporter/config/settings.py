@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     publish_interval: int = Field(default=60, ge=1, le=3_600)
     series_limit: int = Field(default=2_000, ge=1)
     retention_months: int = Field(default=24, ge=1)
-    backfill_days: int = Field(default=365, ge=0)
+    backfill_days: int = Field(default=365, ge=1)
     lease_seconds: int = Field(default=60, ge=3, le=3_600)
     replica: str = ""
 

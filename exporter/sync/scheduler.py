@@ -171,7 +171,7 @@ class _Job:
                 valuer=at.valuer,
                 health=at.health,
                 clock=at.clock,
-                days=self.stored.backfill_days or at.backfill_days,
+                days=at.backfill_days if self.stored.backfill_days is None else self.stored.backfill_days,
                 fresh=at.published,
                 filled=self.filled,
                 tally=self.tally,
