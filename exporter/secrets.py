@@ -52,6 +52,7 @@ class Vault:
 
     def encrypt(self, secrets: Mapping[str, str]) -> bytes:
         """One token for the whole mapping, so that not even the names show."""
+        self._take_over_rotated()
         return self._fernet.encrypt(json.dumps(dict(secrets), sort_keys=True).encode())
 
     def decrypt(self, token: bytes) -> dict[str, str]:
@@ -59,7 +60,11 @@ class Vault:
         try:
             clear = self._fernet.decrypt(token)
         except InvalidToken:
-            raise _locked() from None
+            self._take_over_rotated()
+            try:
+                clear = self._fernet.decrypt(token)
+            except InvalidToken:
+                raise _locked() from None
         return {str(name): str(value) for name, value in json.loads(clear).items()}
 
     def rotate(self, token: bytes) -> bytes:
@@ -82,6 +87,11 @@ class Vault:
 
     def __repr__(self) -> str:
         return "Vault()"
+
+    def _take_over_rotated(self) -> None:
+        """Another process may have rotated the program's own keys; what it dropped must not be used any more."""
+        if self._file is not None:
+            self._use(_split(_read(self._file)))
 
     def _replace(self, keys: Sequence[str], instead: str) -> None:
         if self._file is None:

@@ -32,6 +32,27 @@ def test_the_first_start_makes_a_key_only_the_owner_can_read(tmp_path: Path):
     assert Vault.open(file.parent).decrypt(vault.encrypt(SECRETS)) == SECRETS
 
 
+def test_keys_that_another_process_rotated_are_taken_over(tmp_path: Path):
+    running, other = Vault.open(tmp_path), Vault.open(tmp_path)
+    token = running.encrypt(SECRETS)
+
+    other.add_key()
+    token = other.rotate(token)
+    other.drop_old_keys()
+
+    assert running.decrypt(token) == SECRETS
+    assert other.decrypt(running.encrypt(SECRETS)) == SECRETS
+
+
+def test_what_a_running_process_encrypts_after_a_rotation_has_the_new_key(tmp_path: Path):
+    running, other = Vault.open(tmp_path), Vault.open(tmp_path)
+
+    other.add_key()
+    other.drop_old_keys()
+
+    assert Vault.open(tmp_path).decrypt(running.encrypt(SECRETS)) == SECRETS
+
+
 def test_a_key_file_others_can_read_is_refused(tmp_path: Path):
     Vault.open(tmp_path)
     file = tmp_path / FILE_NAME

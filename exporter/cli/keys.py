@@ -36,7 +36,7 @@ def new() -> None:
 
 @app.command()
 def rotate() -> None:
-    """Encrypt every stored credential with a new key and drop the old ones. Then restart a running exporter."""
+    """Encrypt every stored credential with a new key and drop the old ones. A running exporter follows."""
     with work.opened() as runtime:
         settings = runtime.config.settings
         external = settings.encryption_keys is not None or settings.encryption_keys_file is not None
@@ -50,9 +50,7 @@ def rotate() -> None:
             return
         # Only now, after the commit: before it, what is stored still needs them.
         dropped = runtime.vault.drop_old_keys()
-    show.say(
-        f"Dropped {dropped} old key{'' if dropped == 1 else 's'}. Restart a running exporter: it has the old ones."
-    )
+    show.say(f"Dropped {dropped} old key{'' if dropped == 1 else 's'}. A running exporter takes the new one over.")
 
 
 def reencrypt(db: Connection, vault: Vault) -> int:
