@@ -66,7 +66,8 @@ async def reload(runtime: Runtime) -> str:
     try:
         config = await asyncio.to_thread(runtime.read)
         await asyncio.to_thread(runtime.apply, config)
-    except SpendError:
+    except SpendError as error:
+        log.error("the configuration was not reloaded: %s", error)  # noqa: TRY400 (the sentence says it all)
         runtime.health.config_loaded(runtime.clock(), successful=False)
         await runtime.publisher.ask()
         raise
@@ -116,10 +117,8 @@ def _reload_on_hangup(loop: asyncio.AbstractEventLoop, runtime: Runtime) -> None
     running: set[asyncio.Task[None]] = set()
 
     async def again() -> None:
-        try:
+        with suppress(SpendError):  # the log and the metric say it
             await reload(runtime)
-        except SpendError as error:
-            log.error("the configuration was not reloaded: %s", error)  # noqa: TRY400 (the sentence says it all)
 
     def start() -> None:
         task = loop.create_task(again())
