@@ -75,18 +75,6 @@ class Rates:
         return self._values[currency][at]
 
 
-def merged(stored: Iterable[Rate], fetched: Iterable[Rate]) -> tuple[Rate, ...]:
-    """One row for each day and currency, what was fetched last winning, in a fixed order."""
-    rows = {(row.day, row.currency): row for source in (stored, fetched) for row in source}
-    return tuple(rows[key] for key in sorted(rows))
-
-
-def unstored(stored: Iterable[Rate], fetched: Iterable[Rate]) -> tuple[Rate, ...]:
-    """The fetched rows that the store doesn't hold yet, or holds with another rate."""
-    known = set(stored)
-    return tuple(row for row in merged((), fetched) if row not in known)
-
-
 def rates_from(xml: bytes, since: date | None = None) -> tuple[Rate, ...]:
     """One of the ECB's three files in; US dollars for one unit of each currency out, days before `since` left out."""
     reader = _Reader(since or date.min)

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from exporter.errors import TryLater, UnexpectedReply
-from exporter.fx import ECB_URL, Rate, Rates, fetch, file_for, merged, rates_from, unstored
+from exporter.fx import ECB_URL, Rate, Rates, fetch, file_for, rates_from
 
 FRIDAY = date(2026, 11, 13)
 MONDAY = date(2026, 11, 16)
@@ -120,15 +120,6 @@ def test_a_fixed_rate_holds_on_every_day_and_wins():
     rates = Rates.of(rates_from(TWO_DAYS), {"EUR": Decimal("1.5")})
 
     assert rates.usd(Decimal(2), "EUR", MONDAY) == rates.usd(Decimal(2), "EUR", date(1999, 1, 1)) == Decimal(3)
-
-
-def test_merging_keeps_one_row_for_each_day_and_currency():
-    stored = [Rate(MONDAY, "EUR", Decimal(1)), Rate(FRIDAY, "EUR", Decimal(2), "old")]
-    fetched = [Rate(MONDAY, "EUR", Decimal(3)), Rate(MONDAY, "GBP", Decimal(4))]
-
-    assert merged(stored, fetched) == (stored[1], *fetched)
-    assert unstored(stored, fetched) == tuple(fetched)
-    assert unstored(fetched, fetched) == ()
 
 
 @pytest.mark.parametrize(

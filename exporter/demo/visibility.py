@@ -7,7 +7,7 @@ days of the same moment always add up to each other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ from exporter.demo.shape import DayOfHours, Vector
 from exporter.domain import DAY, HOUR, Period
 
 MINUTE = timedelta(minutes=1)
-LAST_HOUR = time(23)
 
 
 @dataclass(frozen=True, slots=True)
