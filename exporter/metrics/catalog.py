@@ -40,7 +40,7 @@ FOLDABLE = ("scope", "model")
 """Labels that give way to `OTHER` when a family would grow beyond the cap."""
 OTHER = "other"
 
-FAILURE_REASONS = ("needs_attention", "try_later", "unexpected_reply", "unit_mismatch", "error")
+FAILURE_REASONS = ("needs_attention", "try_later", "unexpected_reply", "unit_mismatch", "beyond_history", "error")
 ROW_OUTCOMES = ("inserted", "updated", "deleted", "unchanged")
 
 _DAY = "Days are UTC days; as of the last sync."
