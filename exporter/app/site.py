@@ -44,11 +44,13 @@ def _row(account: AccountFigures, latest: Publication) -> AccountRow:
         last_success=account.last_success_at,
         data_until=max((r.latest_end for r in reports if r.latest_end), default=None),
         backfill=_least_progress(reports),
-        error=account.failure_sentence,
+        error="" if account.disabled else account.failure_sentence,
     )
 
 
 def _state(account: AccountFigures) -> AccountState:
+    if account.disabled:
+        return AccountState.DISABLED
     if account.failure_reason == "needs_attention":
         return AccountState.STOPPED
     if account.consecutive_failures:

@@ -26,6 +26,7 @@ class AccountState(StrEnum):
     OK = "up to date"
     RETRYING = "retrying"
     STOPPED = "needs attention"
+    DISABLED = "not synced"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ small { font-size: .8125rem; }
 .error { margin: .25rem 0 0; color: var(--bad); font-size: .875rem; font-weight: 400; }
 .badge { display: inline-block; padding: .0625rem .625rem; border-radius: 1rem; font-size: .8125rem; font-weight: 500; }
 .badge.ok { color: var(--good); background: var(--good-bg); }
-.badge.waiting { color: var(--quiet); background: var(--card); }
+.badge.waiting, .badge.disabled { color: var(--quiet); background: var(--card); }
 .badge.retrying { color: var(--wait); background: var(--wait-bg); }
 .badge.stopped { color: var(--bad); background: var(--bad-bg); }
 progress { width: 6rem; height: .5rem; margin-right: .25rem; accent-color: var(--bar); }
