@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from exporter import __version__
 from exporter.cli import (
     accounts,
+    anomalies,
     checks,
     database,
     demo,
@@ -120,6 +121,7 @@ database.register(app)
 app.add_typer(keys.app, name="keys")
 doctor.register(app)
 forecast.register(app)
+anomalies.register(app)
 
 
 def main() -> None:

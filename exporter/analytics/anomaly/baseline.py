@@ -1,0 +1,119 @@
+"""What a day is expected to cost: the level of the last weeks × the weekday's usual share of it × what it moved by.
+
+One rule: only days before the one in question are looked at, and they enter as they should have been: a reported day
+as what was expected of it, a day after a level shift divided by the shift.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.analytics.anomaly.usual import Grid
+
+Row = NDArray[np.float64]
+
+WEEK = 7
+TAMED = 35  # the first days, which nobody can judge: more than any month, so that an invoice has been seen once
+FAR = 28  # days, as of the last four weeks
+WEEKS = 10  # that a weekday's share is learnt from
+NEAR = 0.8  # weight of the last week in the level; the last four weeks have the rest
+SHARE = 0.2  # of the level: a day expected to cost less than this is measured against it
+LEAST_SHIFT = 0.02  # a series that stopped is still measured against a fiftieth of what it was
+FROM_NOTHING = 50  # times as much: not a shift of what was there, but a beginning
+TINY = 1e-12
+
+
+class Expected(NamedTuple):
+    """One day of all series."""
+
+    cost: Row
+    ordinary: Row  # what a day of average weekday costs
+    span: Row  # the money that counts as a size of 1
+    level: Row  # ordinary, before shifts
+
+
+class Baseline:
+    """The learnt state of many series, one column each."""
+
+    def __init__(self, costs: Grid) -> None:
+        days, series = costs.shape
+        self.costs = costs
+        self.clean = np.zeros((days, series))
+        self.share = np.ones((days, series))  # clean ÷ level
+        self.shift = np.ones(series)
+        self.first_sizes = self._tame()  # of the first days, in ordinary days of money
+
+    def expected(self, day: int) -> Expected:
+        """What the days before lead to expect."""
+        level = self._level(day)
+        ordinary = level * self.shift
+        cost = self._weekday_share(day) * ordinary
+        span = np.maximum(np.abs(cost), SHARE * level * np.maximum(self.shift, 0.1)) + TINY
+        return Expected(cost, ordinary, span, level)
+
+    def learn(self, day: int, cost: Row, level: Row) -> None:
+        """Take over a day as it should have been. The first days are there already."""
+        if day >= TAMED:
+            self.clean[day] = cost / self.shift
+        self.share[day] = np.where(level > TINY, self.clean[day] / (level + TINY), 1.0)
+
+    def move(self, series: int, day: int, run: int, expected: float) -> float:
+        """Let the last `run` days be the new level. Returns what is to be learnt of the day itself."""
+        first = day - run + 1
+        seen = float(np.nansum(self.costs[first : day + 1, series]))
+        meant = float(self.clean[first:day, series].sum() + expected / self.shift[series])
+        if meant * FROM_NOTHING > seen:
+            self.shift[series] = max(seen / meant, LEAST_SHIFT)
+            today = float(self.costs[day, series])
+            return expected if np.isnan(today) else today
+        self.shift[series] = 1.0
+        self.clean[max(0, day - FAR) : day, series] = seen / run
+        self.share[max(0, day - WEEK * WEEKS) : day, series] = 1.0
+        return seen / run
+
+    def _level(self, day: int) -> Row:
+        near: Row = self.clean[day - WEEK : day].mean(axis=0)
+        if day < FAR:
+            return near
+        far: Row = self.clean[day - FAR : day].mean(axis=0)
+        return NEAR * near + (1 - NEAR) * far
+
+    def _weekday_share(self, day: int) -> Row:
+        places = [day - WEEK * back for back in range(1, WEEKS + 1) if day - WEEK * back >= WEEK]
+        if not places:
+            return np.ones(self.costs.shape[1])
+        ordered = np.sort(self.share[places], axis=0)
+        middle: Row = (ordered[(len(places) - 1) // 2] + ordered[len(places) // 2]) / 2
+        return middle
+
+    def _tame(self) -> Grid:
+        """Cut the peaks of the first weeks: one bad day must not become the yardstick.
+
+        A peak that its weekday shows twice is a habit, and stays.
+        """
+        first = _filled(self.costs[:TAMED])
+        usual = np.median(first, axis=0)
+        beyond = np.zeros_like(first)
+        for weekday in range(min(WEEK, len(first))):
+            same = first[weekday::WEEK]
+            ordered = np.sort(same, axis=0)
+            middle = ordered[(len(same) - 1) // 2]
+            habit = ordered[-2] if len(same) > 2 else middle
+            most = np.maximum(np.maximum(2.5 * middle, middle + 1.5 * usual), habit)
+            beyond[weekday::WEEK] = same - middle
+            self.clean[weekday : len(first) : WEEK] = np.minimum(same, most)
+        sizes: Grid = beyond / (self.clean[: len(first)].mean(axis=0) + TINY)
+        return sizes
+
+
+def _filled(first: Grid) -> Grid:
+    """Unknown days as the same weekday of the week before, else of the week after, else 0."""
+    filled = first.copy()
+    for day in range(WEEK, len(filled)):
+        filled[day] = np.where(np.isnan(filled[day]), filled[day - WEEK], filled[day])
+    for day in range(len(filled) - WEEK - 1, -1, -1):
+        filled[day] = np.where(np.isnan(filled[day]), filled[day + WEEK], filled[day])
+    return np.nan_to_num(filled)
