@@ -16,6 +16,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
+from exporter import publish_budgets
+from exporter.analytics.budget import Outlook
 from exporter.domain import day_of
 from exporter.errors import StoreError
 from exporter.metrics import catalog
@@ -74,6 +76,8 @@ class Publisher:
     priced: Sequence[tuple[str, str]]
     interval: timedelta = timedelta(seconds=60)
     cap: int = DEFAULT_CAP
+    fixed_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    outlooks: Mapping[str, Outlook] = field(default_factory=dict)  # forecasts by budget
     latest: Publication | None = None
     _snapshot: Snapshot = field(default=Snapshot(datetime.fromtimestamp(0, UTC)))
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -135,6 +139,7 @@ class Publisher:
             *_books(db),
             *_plain(db, calendar, self.priced),
             *_states(accounts, reports),
+            *publish_budgets.families(db, now, self.fixed_rates, self.outlooks),
         )
         snapshot = Snapshot(now, families)
         self.health.accounts((account.provider, account.account) for account in accounts)
@@ -215,9 +220,10 @@ def _states(accounts: Iterable[AccountFigures], reports: Iterable[ReportFigures]
         add(catalog.ACCOUNT_INFO, (*who, a.name, a.team, a.category), 1.0)
         add(catalog.PROVIDER_UP, who, float(a.consecutive_failures == 0) if tried and not a.disabled else None)
         add(catalog.LAST_SUCCESS, who, a.last_success_at.timestamp() if a.last_success_at else None)
-        add(catalog.CONSECUTIVE_FAILURES, who, float(a.consecutive_failures))
+        # What is switched off on purpose must not keep an alert firing.
+        add(catalog.CONSECUTIVE_FAILURES, who, None if a.disabled else float(a.consecutive_failures))
         add(catalog.LAST_DURATION, who, a.last_duration)
-        add(catalog.LAST_FAILURE, (*who, a.failure_reason), 1.0 if a.failure_reason else None)
+        add(catalog.LAST_FAILURE, (*who, a.failure_reason), 1.0 if a.failure_reason and not a.disabled else None)
     for r in reports:
         where = (r.provider, r.account, r.report)
         add(catalog.DATA_LATEST, where, r.latest_end.timestamp() if r.latest_end else None)

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from exporter import __version__
 from exporter.config import Config, ProviderFields, Settings, read_config
 from exporter.domain import Account
@@ -27,7 +29,7 @@ from exporter.providers.base import COMMON_OPTIONS, Provider
 from exporter.providers.client import open_client
 from exporter.publish import Publisher
 from exporter.secrets import Vault
-from exporter.store import accounts, leases, migrate, prices
+from exporter.store import accounts, budgets, leases, migrate, prices
 from exporter.store.accounts import StoredAccount
 from exporter.store.database import Database
 from exporter.sync.prices import Valuer
@@ -58,18 +60,19 @@ class Runtime:
     read: Callable[[], Config]  # the configuration, again
 
     def apply(self, config: Config, *, whole: bool = True) -> None:
-        """Take over a configuration: declare its accounts, use its prices and rates.
+        """Take over a configuration: declare its accounts and budgets, use its prices and rates.
 
-        Without `whole`, accounts that another process declared and this file does not mention stay.
+        Without `whole`, what another process declared and this file does not mention stays.
 
         Raises:
-            ConfigError: an account's id is taken.
+            ConfigError: the id of an account or budget is taken.
             StoreError: the database is out of reach.
         """
-        self.database.call(accounts.declare, declared(config, self.providers), whole=whole)
+        self.database.call(_declare, config, self.providers, whole=whole)
         self.config = config
         self.valuer.overrides = config.price_overrides
         self.valuer.fixed_rates = config.fx.rates
+        self.publisher.fixed_rates = config.fx.rates
         self.valuer.ecb_url = config.fx.base_url if config.fx.source == "ecb" else None
         self.valuer.load(self.database.call(prices.recorded_prices), self.database.call(prices.stored_rates))
 
@@ -79,7 +82,9 @@ class Runtime:
             for account in self.config.accounts:
                 if account.id == stored.id:
                     return account
-            raise ConfigError(f"account {stored.id} is declared in another replica's config file, not in this one's")
+            raise ConfigError(
+                f"account {stored.id} is declared in the configuration of a running exporter, not in this one's"
+            )
         return Account(
             id=stored.id,
             provider=stored.provider,
@@ -136,6 +141,12 @@ def fields_of(providers: Mapping[str, Provider]) -> dict[str, ProviderFields]:
         )
         for name, provider in providers.items()
     }
+
+
+def _declare(db: Connection, config: Config, providers: Mapping[str, Provider], *, whole: bool) -> None:
+    """All or nothing: a budget that can't be declared leaves the accounts as they were."""
+    accounts.declare(db, declared(config, providers), whole=whole)
+    budgets.declare(db, config.budgets, whole=whole)
 
 
 def declared(config: Config, providers: Mapping[str, Provider]) -> list[StoredAccount]:

@@ -1,27 +1,29 @@
-"""`accounts …`: add, look at, test, pause and remove accounts."""
+"""`accounts …`: add, change, look at, test, pause and remove accounts."""
 
 from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exporter.cli import accounts_shown, show, work
+from exporter.cli import account_input, accounts_shown, show, work
 from exporter.errors import ConfigError, SpendError, SyncError, TryLater
 
 if TYPE_CHECKING:
     from exporter.app import Runtime
     from exporter.domain import Account
     from exporter.providers.base import Provider
+    from exporter.store.accounts import StoredAccount
 
-app = typer.Typer(help="Add, look at, test, pause and remove accounts.", no_args_is_help=True)
+app = typer.Typer(help="Add, change, look at, test, pause and remove accounts.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(help="The account's id.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_EDITABLE = ("name", "team", "options", "credentials")
 
 
 @app.command()
@@ -31,35 +33,66 @@ def add(
     *,
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
     team: Annotated[str, typer.Option(help="The team that pays.")] = "",
-    credential: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A credential. Other users can see it while this runs.", metavar="NAME=VALUE"),
-    ] = None,
-    credential_file: Annotated[
-        list[str] | None, typer.Option("--set-file", help="A credential in a file; - is stdin.", metavar="NAME=PATH")
-    ] = None,
-    option: Annotated[list[str] | None, typer.Option(help="An option, such as base_url.", metavar="NAME=VALUE")] = None,
-    no_test: Annotated[bool, typer.Option("--no-test", help="Store it without asking the provider.")] = False,
+    credential: account_input.Given = None,
+    credential_file: account_input.Files = None,
+    option: account_input.Options = None,
+    no_test: account_input.NoTest = False,
 ) -> None:
     """Add an account. Secrets that are not given are asked for; the provider is asked before anything is stored."""
     from exporter.domain import Account
-    from exporter.providers.base import COMMON_OPTIONS
+    from exporter.store import accounts
 
     kind = work.provider_named(provider)
     if not _SLUG.fullmatch(account):
         raise ConfigError(
             f"the id {account!r} must consist of a-z, 0-9, '.', '_' and '-' and begin with one of a-z, 0-9"
         )
-    options = _known(
-        work.pairs(option or [], "--option"), {field.name for field in (*COMMON_OPTIONS, *kind.options)}, "option"
-    )
-    credentials = _credentials(kind, credential or [], credential_file or [])
+    options = account_input.options_of(kind, option)
+    credentials = account_input.credentials_of(kind, credential, credential_file)
     wanted = Account(account, provider, name, team, options, credentials)
     with work.opened() as runtime:
         if not no_test:
             _try(runtime, kind, wanted)
-        _store(runtime, kind, wanted)
+        runtime.database.call(accounts.add, _sealed(runtime, kind, wanted))
     show.say(f"Added account {account}. A running exporter syncs it within seconds.")
+
+
+@app.command()
+def edit(
+    account: Id,
+    *,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    team: Annotated[str | None, typer.Option(help="The team that pays.")] = None,
+    credential: account_input.Given = None,
+    credential_file: account_input.Files = None,
+    option: account_input.Options = None,
+    no_test: account_input.NoTest = False,
+) -> None:
+    """Change an account: a new key, another team, an option (empty: the default again). What is not given stays."""
+    from exporter.store import accounts
+
+    with work.opened() as runtime:
+        runtime.database.call(accounts.require_own, account)
+        stored = accounts_shown.found(runtime, account)
+        kind = work.provider_named(stored.provider)
+        old = runtime.resolve(stored)
+        wanted = replace(
+            old,
+            name=old.name if name is None else name,
+            team=old.team if team is None else team,
+            options={
+                key: value for key, value in {**old.options, **account_input.options_of(kind, option)}.items() if value
+            },
+            credentials={
+                **old.credentials,
+                **account_input.credentials_of(kind, credential, credential_file, ask=False),
+            },
+        )
+        if not no_test:
+            _try(runtime, kind, wanted)
+        changed = _sealed(runtime, kind, wanted)
+        runtime.database.call(accounts.change, replace(stored, **{f: getattr(changed, f) for f in _EDITABLE}))
+    show.say(f"Changed account {account}. A running exporter syncs it within seconds.")
 
 
 @app.command("list")
@@ -148,11 +181,11 @@ def _try(runtime: Runtime, provider: Provider, account: Account) -> None:
         raise SpendError(f"{error} Nothing was stored; --no-test stores it all the same.") from None
 
 
-def _store(runtime: Runtime, provider: Provider, account: Account) -> None:
-    from exporter.store import accounts, leases
+def _sealed(runtime: Runtime, provider: Provider, account: Account) -> StoredAccount:
+    """The account as it is stored: with its credentials encrypted."""
     from exporter.store.accounts import StoredAccount
 
-    stored = StoredAccount(
+    return StoredAccount(
         id=account.id,
         provider=account.provider,
         name=account.name,
@@ -161,8 +194,6 @@ def _store(runtime: Runtime, provider: Provider, account: Account) -> None:
         options=account.options,
         credentials=runtime.vault.encrypt(account.credentials),
     )
-    runtime.database.call(accounts.add, stored)
-    runtime.database.call(leases.ask_for_sync, account.id)
 
 
 def _set_disabled(account: str, *, disabled: bool) -> None:
@@ -178,45 +209,3 @@ def _confirm(account: str) -> None:
     if not sys.stdin.isatty():
         raise ConfigError(f"removing {account} has to be confirmed: add --yes")
     typer.confirm(f"Forget the credentials of {account} and stop syncing it? Its history stays.", abort=True)
-
-
-def _known(given: dict[str, str], names: set[str], what: str) -> dict[str, str]:
-    for name in given:
-        if name not in names:
-            raise ConfigError(f"there is no {what} {name}; known are {', '.join(sorted(names))}")
-    return given
-
-
-def _credentials(provider: Provider, given: list[str], files: list[str]) -> dict[str, str]:
-    """From the options, else asked for on a terminal.
-
-    Raises:
-        ConfigError: one is unknown, unreadable or missing.
-    """
-    found = work.pairs(given, "--set")
-    found |= {name: _content(name, path) for name, path in work.pairs(files, "--set-file").items()}
-    _known(found, {field.name for field in provider.credentials}, "credential")
-    for field in provider.credentials:
-        if not found.get(field.name) and field.required:
-            found[field.name] = _asked(field.name, field.title, field.help, secret=field.secret)
-    return {name: value for name, value in found.items() if value}
-
-
-def _content(name: str, path: str) -> str:
-    try:
-        content = sys.stdin.read() if path == "-" else Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = (error.strerror or "unreadable") if isinstance(error, OSError) else "it is not text"
-        raise ConfigError(f"the file for {name}, {path}, can't be read: {why}") from None
-    if not content.strip():
-        raise ConfigError(f"the file for {name}, {path}, is empty")
-    return content.strip()
-
-
-def _asked(name: str, title: str, explanation: str, *, secret: bool) -> str:
-    if not sys.stdin.isatty():
-        raise ConfigError(f"the credential {name} ({title}) is missing: give --set-file {name}=PATH")
-    if explanation:
-        show.note(explanation)
-    answer: str = typer.prompt(title, hide_input=secret, err=True)
-    return answer.strip()

@@ -46,7 +46,11 @@ def add(db: Connection, account: StoredAccount) -> None:
     if known is not None:
         provider, removed = known
         if not removed:
-            raise ConfigError(f"account {account.id} exists already; choose another id or remove it first")
+            raise ConfigError(
+                f"account {account.id} exists already; choose another id,"
+                " or change it with `spend-exporter accounts edit`"
+            )
+
         if provider != account.provider:
             raise ConfigError(f"account {account.id} has history from {provider}; choose another id")
     _write(db, account)
@@ -105,6 +109,16 @@ def _write(db: Connection, account: StoredAccount) -> None:
     )
 
 
+def change(db: Connection, account: StoredAccount) -> None:
+    """Store an account anew; it is due at once.
+
+    Raises:
+        ConfigError: there is no such account, or the config file declares it.
+    """
+    require_own(db, account.id)
+    _write(db, account)
+
+
 def find(db: Connection, account: str) -> StoredAccount | None:
     """One account that was not removed."""
     row = db.execute(
@@ -138,12 +152,29 @@ def remove(db: Connection, account: str) -> None:
 
 
 def _change(db: Connection, account: str, assignment: str, parameters: Mapping[str, Any]) -> None:
+    require_own(db, account)
+    db.execute(text(f"UPDATE accounts SET {assignment} WHERE id = :id"), {"id": account, **parameters})
+    # A sync that is running loses its lease: it writes nothing more.
+    db.execute(
+        text(
+            "UPDATE sync_state SET lease_holder = NULL, lease_expires_at = NULL, lease_token = lease_token + 1"
+            " WHERE account_id = :id"
+        ),
+        {"id": account},
+    )
+
+
+def require_own(db: Connection, account: str) -> None:
+    """Refuse to change what is not ours to change.
+
+    Raises:
+        ConfigError: there is no such account, or the config file declares it.
+    """
     known = find(db, account)
     if known is None:
         raise ConfigError(f"there is no account {account}; see `spend-exporter accounts list`")
     if known.origin == "file":
         raise ConfigError(f"account {account} is declared in the config file; change it there")
-    db.execute(text(f"UPDATE accounts SET {assignment} WHERE id = :id"), {"id": account, **parameters})
 
 
 def ciphertexts(db: Connection) -> dict[str, bytes]:

@@ -222,7 +222,8 @@ class _Job:
         counts = self.tally.counts
         rows = {name: getattr(counts, name) for name in ("inserted", "updated", "deleted", "unchanged")}
         health.synced(provider, account, rows, restated=self.tally.restated)
-        log.info("account %s: synced, %s", account, ", ".join(f"{count} {name}" for name, count in rows.items()))
+        level = logging.INFO if self.tally.pages else logging.DEBUG  # nothing was due: nothing to tell
+        log.log(level, "account %s: synced, %s", account, ", ".join(f"{count} {name}" for name, count in rows.items()))
 
     async def _give_back(self, due_in: timedelta) -> None:
         with suppress(StoreError):

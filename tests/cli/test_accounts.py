@@ -7,6 +7,7 @@ import json
 import pytest
 import typer
 
+from exporter.cli import account_input
 from exporter.cli import accounts as accounts_commands
 from exporter.demo.server import ANTHROPIC_KEY, OPENAI_KEY, OPENAI_KEY_WITHOUT_SCOPE
 
@@ -99,20 +100,38 @@ def test_a_word_without_an_equals_sign_is_wrong_usage_and_not_repeated(run):
 
 def test_missing_secrets_are_asked_for_on_a_terminal(cli, simulator, monkeypatch):
     asked = []
-    monkeypatch.setattr(accounts_commands.sys.stdin.__class__, "isatty", lambda _: True, raising=False)
-    monkeypatch.setattr(
-        accounts_commands, "_asked", lambda name, *_, secret: asked.append((name, secret)) or OPENAI_KEY
-    )
+    monkeypatch.setattr(account_input.sys.stdin.__class__, "isatty", lambda _: True, raising=False)
+    monkeypatch.setattr(account_input, "_asked", lambda name, *_, secret: asked.append((name, secret)) or OPENAI_KEY)
     done = cli("accounts", "add", "openai", "acme", "--option", f"base_url={simulator.openai_url}")
     assert done.exit_code == 0, done.output
     assert asked == [("admin_key", True)]
+
+
+def test_a_revoked_key_is_replaced_and_the_rest_stays(cli, simulator, rows):
+    add(cli, simulator, "--team", "core")
+    refused = cli("accounts", "edit", "acme", "--set", "admin_key=sk-admin-wrong-key")
+    assert refused.exit_code == 1
+    assert "Nothing was stored" in refused.stderr
+    before = rows("SELECT credentials FROM accounts")
+    done = cli("accounts", "edit", "acme", "--set", f"admin_key={OPENAI_KEY}", "--name", "Acme")
+    assert done.exit_code == 0, done.output
+    assert rows("SELECT credentials FROM accounts") != before
+    found = "SELECT name, team, options->>'base_url', due_at <= now() FROM accounts JOIN sync_state ON account_id = id"
+    assert rows(found) == [("Acme", "core", simulator.openai_url, True)]
+    assert cli("accounts", "test", "acme").exit_code == 0
+
+
+def test_an_option_is_taken_back_by_an_empty_value(cli, simulator, rows):
+    add(cli, simulator, "--option", "requests_per_minute=60")
+    assert cli("accounts", "edit", "acme", "--option", "requests_per_minute=").exit_code == 0
+    assert rows("SELECT options->>'requests_per_minute' FROM accounts") == [(None,)]
 
 
 def test_the_prompt_hides_what_is_typed(monkeypatch, capsys):
     seen = {}
     monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda _: True})())
     monkeypatch.setattr(typer, "prompt", lambda title, **options: seen.update(options, title=title) or " key ")
-    assert accounts_commands._asked("admin_key", "Admin key", "Starts with sk.", secret=True) == "key"
+    assert account_input._asked("admin_key", "Admin key", "Starts with sk.", secret=True) == "key"
     assert seen == {"title": "Admin key", "hide_input": True, "err": True}
     assert "Starts with sk." in capsys.readouterr().err
 
@@ -181,5 +200,5 @@ def test_a_command_without_the_file_leaves_the_accounts_of_the_file_alone(cli, e
     assert cli("sync").exit_code == 0
     (environment / "spend.yaml").unlink()
     assert "prod" in cli("accounts", "list").stdout
-    assert "declared in another replica's config file" in cli("accounts", "show", "prod").stdout
+    assert "declared in the configuration of a running exporter" in cli("accounts", "show", "prod").stdout
     assert rows("SELECT removed_at FROM accounts") == [(None,)]

@@ -46,7 +46,9 @@ def test_credentials_are_in_no_repr(books):
 def test_an_id_can_be_taken_once(books):
     books.run(accounts.add, ACME)
 
-    assert refused(books, accounts.add, ACME) == "account acme exists already; choose another id or remove it first"
+    assert refused(books, accounts.add, ACME) == (
+        "account acme exists already; choose another id, or change it with `spend-exporter accounts edit`"
+    )
 
 
 def test_a_removed_account_keeps_its_history_and_loses_its_credentials(books):

@@ -177,3 +177,12 @@ def test_an_account_added_again_is_due_whatever_its_back_off_was(books, three):
     books.run(accounts.add, StoredAccount(id="a", provider="openai"))
 
     assert "a" in due(books)
+
+
+@pytest.mark.parametrize("change", [accounts.remove, lambda db, name: accounts.set_disabled(db, name, disabled=True)])
+def test_a_sync_that_runs_while_its_account_is_removed_or_disabled_writes_nothing_more(books, three, change):
+    lease = claim(books, "a")
+    books.run(change, "a")
+
+    with pytest.raises(LeaseLost):
+        books.run(leases.fence, lease)
