@@ -21,6 +21,7 @@ FAR = 28  # days, as of the last four weeks
 WEEKS = 10  # that a weekday's share is learnt from
 NEAR = 0.8  # weight of the last week in the level; the last four weeks have the rest
 SHARE = 0.2  # of the level: a day expected to cost less than this is measured against it
+WAS = 0.5  # of the level before a shift: after a fall below it, days are still measured against what was
 LEAST_SHIFT = 0.02  # a series that stopped is still measured against a fiftieth of what it was
 FROM_NOTHING = 50  # times as much: not a shift of what was there, but a beginning
 TINY = 1e-12
@@ -51,7 +52,7 @@ class Baseline:
         level = self._level(day)
         ordinary = level * self.shift
         cost = self._weekday_share(day) * ordinary
-        span = np.maximum(np.abs(cost), SHARE * level * np.maximum(self.shift, 0.1)) + TINY
+        span = np.maximum(np.abs(cost), SHARE * level * np.maximum(self.shift, WAS)) + TINY
         return Expected(cost, ordinary, span, level)
 
     def learn(self, day: int, cost: Row, level: Row) -> None:
@@ -65,10 +66,11 @@ class Baseline:
         first = day - run + 1
         seen = float(np.nansum(self.costs[first : day + 1, series]))
         meant = float(self.clean[first:day, series].sum() + expected / self.shift[series])
-        if meant * FROM_NOTHING > seen:
-            self.shift[series] = max(seen / meant, LEAST_SHIFT)
+        if 0 <= seen < meant * FROM_NOTHING:
+            before, self.shift[series] = float(self.shift[series]), max(seen / meant, LEAST_SHIFT)
             today = float(self.costs[day, series])
-            return expected if np.isnan(today) else today
+            stopped = self.shift[series] == LEAST_SHIFT  # what was is all there is to return to
+            return expected * float(self.shift[series]) / before if stopped or np.isnan(today) else today
         self.shift[series] = 1.0
         self.clean[max(0, day - FAR) : day, series] = seen / run
         self.share[max(0, day - WEEK * WEEKS) : day, series] = 1.0

@@ -41,5 +41,4 @@ def drift(clean: Grid, day: int) -> Drift:
 
 
 def _week(clean: Grid, day: int) -> NDArray[np.float64]:
-    mean: NDArray[np.float64] = clean[day - STEP + 1 : day + 1].mean(axis=0)
-    return mean
+    return np.maximum(clean[day - STEP + 1 : day + 1].mean(axis=0), 0.0)
