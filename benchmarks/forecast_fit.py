@@ -16,7 +16,7 @@ from exporter.analytics.series import DailySeries, volatility_of
 
 Floats = NDArray[np.float64]
 GENERATED = 0.3  # the weight of a generated series
-OUTSIDE = {"calm": 0.024, "medium": 0.024, "wild": 0.012}  # on each side: more in hand where tails are heavy
+OUTSIDE = {"calm": 0.024, "medium": 0.022, "wild": 0.012}  # on each side: more in hand where tails are heavy
 POOLED = 6.0  # series of a class that weigh as much as all series together
 LARGEST = 2.5
 

@@ -18,7 +18,7 @@ LONGEST = 84  # days ahead that are tried; longer horizons are scaled up from he
 OFFSET = 0.05  # of the recent daily level
 DECAY = 0.98  # per week that an origin is older
 LARGEST = 1.5  # a miss of more than ×4.5 says no more than one of ×4.5
-SHARPNESS = 10.0  # how fast the weight falls with a larger miss
+SHARPNESS = 12.0  # how fast the weight falls with a larger miss
 FLOOR = 0.03  # misses below 3 % are not told apart
 CAUTION = 0.8  # how far an unsteady series is drawn to the lower side, where relative misses are smaller
 

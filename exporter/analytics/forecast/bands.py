@@ -16,12 +16,12 @@ from exporter.analytics.forecast.candidates import Floats
 from exporter.analytics.series import Volatility, volatility_of
 
 # log of the scale of a total's miss = CONSTANT + the terms of `Traits`
-CONSTANT = -0.485
-PER_MISS, PER_CHANGE, PER_HORIZON, PER_HISTORY = 0.386, 0.329, 0.262, -0.145
+CONSTANT = -0.538
+PER_MISS, PER_CHANGE, PER_HORIZON, PER_HISTORY = 0.353, 0.350, 0.287, -0.160
 TAILS: dict[Volatility, tuple[float, float]] = {  # 2.5 % of misses lie further down, further up; in scales
-    "calm": (2.12, 2.96),
-    "medium": (2.15, 2.75),
-    "wild": (2.75, 4.2),
+    "calm": (2.12, 3.01),
+    "medium": (2.35, 3.06),
+    "wild": (2.80, 4.70),
 }
 LEAST_MISS, LEAST_CHANGE = 0.005, 0.01  # nothing is surer than this
 FURTHEST = 4.0  # logs, either way

@@ -19,9 +19,10 @@ Origins = NDArray[np.intp]
 LAGS = 84  # twelve weeks: no method but the one of last year looks further back
 PROFILE_WEEKS = 8
 WINDOWS = (7, 14, 28, 56)
-HALF_LIVES = (5, 10)
+HALF_LIVES = (2, 5, 10)
 YEAR = 364  # 52 weeks: the same weekday a year ago
 TRENDS = ((4, 0.7, 0.3), (8, 0.85, 0.3))  # weeks looked at, damping per week, steepest weekly step in logs
+INCIDENT = 1.5  # times the fourth highest day
 TINY = 1e-300
 
 NAMES = (
@@ -34,7 +35,7 @@ NAMES = (
     "last year, halved",
 )
 # What to believe before a series has spoken: short windows and robust means do best on real series.
-BELIEF = np.array([1.5, 1.5, 0.6, 0.6, 1.5, 0.6, 1.5, 1.0, 0.6, 0.6, 0.6, 0.6])
+BELIEF = np.array([1.5, 1.5, 0.6, 0.6, 0.8, 1.5, 0.6, 1.5, 1.0, 0.6, 0.6, 0.6, 0.6])
 
 _AGE = np.arange(LAGS)
 _KERNELS = np.stack(
@@ -79,10 +80,17 @@ def _window(values: Days, origins: Origins) -> _Window:
     index = origins[:, None] - 1 - _AGE
     gathered = np.where(index >= 0, values[np.maximum(index, 0)], np.nan)
     known = ~np.isnan(gathered)
-    zeroed = np.where(known, gathered, 0.0)
+    zeroed = _without_incidents(np.where(known, gathered, 0.0))
     days = known[:, :56].sum(axis=1)
     level = zeroed[:, :56].sum(axis=1) / np.maximum(days, 1)
     return _Window(zeroed, known.astype(np.float64), level, _profile(zeroed, known, level))
+
+
+def _without_incidents(values: Floats) -> Floats:
+    """Days far above all but three others are cut: a fourth such day makes them a new level."""
+    usual = np.partition(values, LAGS - 4, axis=1)[:, LAGS - 4]
+    highest = np.where(usual > 0, INCIDENT * usual, np.inf)
+    return np.minimum(values, highest[:, None])
 
 
 def _profile(values: Floats, known: NDArray[np.bool_], level: Floats) -> Floats:

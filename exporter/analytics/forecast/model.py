@@ -125,7 +125,7 @@ def outlook(values: Days, horizon: int) -> Outlook:
 def _adding_up(daily: Floats, total: float) -> Floats:
     """The same days, scaled to the total; days that cancel each other out are shifted instead."""
     whole = float(daily.sum())
-    if total * whole > 0.0 and abs(whole) > 0.1 * float(np.abs(daily).sum()):
+    if total * whole >= 0.0 and abs(whole) > 0.1 * float(np.abs(daily).sum()):
         return daily * (total / whole)
     return daily + (total - whole) / len(daily) if whole else np.full(len(daily), total / len(daily))
 
