@@ -41,4 +41,5 @@ def drift(clean: Grid, day: int) -> Drift:
 
 
 def _week(clean: Grid, day: int) -> NDArray[np.float64]:
-    return np.maximum(clean[day - STEP + 1 : day + 1].mean(axis=0), 0.0)
+    mean: NDArray[np.float64] = np.maximum(clean[day - STEP + 1 : day + 1].mean(axis=0), 0.0)
+    return mean
