@@ -14,18 +14,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-GROUND = {"domain", "errors"}
+GROUND = {"domain", "errors", "budgets"}
 SIBLINGS = {
     "providers", "store", "analytics", "metrics", "pricing", "config", "secrets", "embedded", "fx", "demo", "logs",
 }  # fmt: skip
 THIRD = {
     "sync": {"providers", "store", "pricing", "fx", "metrics"},
-    "publish": {"store", "analytics", "metrics"},
+    "publish_budgets": {"store", "analytics", "metrics"},
+    "publish": {"store", "analytics", "metrics", "publish_budgets"},
     "web": {"metrics"},
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "domain": set(),
     "errors": {"domain"},
+    "budgets": {"domain", "errors"},
     **dict.fromkeys(SIBLINGS, GROUND),
     **{floor: GROUND | below for floor, below in THIRD.items()},
     "app": GROUND | SIBLINGS | set(THIRD),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +11,7 @@ from exporter.cli import show, work
 from exporter.errors import ConfigError
 
 if TYPE_CHECKING:
+    from exporter.budgets import Budget
     from exporter.config import Config, PriceOverride, Settings
 
 
@@ -36,6 +38,11 @@ def check_config() -> None:
     show.say(f"own prices          {len(config.price_overrides)}")
     if config.price_overrides:
         show.table(("provider", "model", "meter", "$ per million", "holds"), map(_price, config.price_overrides))
+    show.say(f"budgets             {len(config.budgets)}")
+    if config.budgets:
+        show.table(("id", "amount", "period", "time zone", "parent"), map(_budget, config.budgets), right=("amount",))
+    for sentence in _warnings(config):
+        show.note(f"Warning: {sentence}.")
     show.say("The configuration is right.")
 
 
@@ -65,6 +72,18 @@ def _row(config: Config, number: int) -> tuple[str, ...]:
     plan = config.plans[account.id]
     days = config.settings.backfill_days if plan.backfill_days is None else plan.backfill_days
     return account.id, account.provider, account.team or "–", f"{days} days", "disabled" if plan.disabled else "synced"
+
+
+def _budget(budget: Budget) -> tuple[str, ...]:
+    amount = f"{budget.amount:,.2f} {budget.currency}"
+    return budget.id, amount, budget.period, budget.time_zone, budget.parent or "–"
+
+
+def _warnings(config: Config) -> list[str]:
+    from exporter.budgets import overallocated
+
+    known = {"USD": Decimal(1)} | dict(config.fx.rates)
+    return list(overallocated({budget.id: budget for budget in config.budgets}, known.get))
 
 
 def _price(price: PriceOverride) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from exporter import __version__
 from exporter.cli import (
     accounts,
     anomalies,
+    budgets,
     checks,
     database,
     demo,
@@ -114,6 +115,7 @@ serve.register(app)
 demo.register(app)
 sync.register(app)
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(budgets.app, name="budgets")
 checks.register(app)
 providers.register(app)
 app.add_typer(prices.app, name="prices")

@@ -1,4 +1,4 @@
-"""Configuration: settings from the environment, accounts and prices from a YAML file.
+"""Configuration: settings from the environment, accounts, prices and budgets from a YAML file.
 
 One rule: whatever is wrong is said at once, each mistake in one sentence that says where and what to do.
 """
@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from exporter.budgets import Budget
 from exporter.config.file import load
 from exporter.config.model import METERS, AccountPlan, Fx, PriceOverride, ProviderFields, SpendFile
 from exporter.config.settings import Settings, read_settings
@@ -50,6 +51,11 @@ class Config:
     def price_overrides(self) -> tuple[PriceOverride, ...]:
         """Prices of your own, in the order of the file."""
         return self.file.price_overrides
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """Every budget of the file."""
+        return self.file.budgets
 
     @property
     def fx(self) -> Fx:

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
+from exporter.budgets import Budget
 from exporter.domain import Account
 
 METERS = (
@@ -76,3 +77,4 @@ class SpendFile:
     plans: Mapping[str, AccountPlan] = field(default_factory=lambda: MappingProxyType({}))
     price_overrides: tuple[PriceOverride, ...] = ()
     fx: Fx = field(default_factory=Fx)
+    budgets: tuple[Budget, ...] = ()

@@ -44,6 +44,7 @@ def test_the_example_loads():
     assert found.price_overrides[1].service_tier == "batch"
     assert found.price_overrides[1].valid_until == date(2027, 2, 1)
     assert found.fx == Fx("ecb", {"GBP": Decimal("1.27")})
+    assert [(one.id, one.parent) for one in found.budgets] == [("company", ""), ("research", "company")]
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "accounts:\nprices:\nfx:\n", "\ufeffaccounts: []\n"])
@@ -183,5 +184,5 @@ def test_meters_are_those_of_the_glossary():
 
 
 def test_the_file_keys_are_those_the_sentences_know():
-    assert set(file_keys.KEYS) == {"accounts", "prices", "fx"}
+    assert set(file_keys.KEYS) == {"accounts", "prices", "fx", "budgets"}
     assert {"id", "provider"} <= set(ACCOUNT_KEYS)
