@@ -105,6 +105,13 @@ def test_a_level_shift_is_reported_once_and_becomes_the_baseline(name: str, fact
     assert both[1].expected == pytest.approx(shifted[260], rel=0.3)
 
 
+def test_a_dearer_weekly_batch_is_reported_once_and_becomes_the_baseline() -> None:
+    shifted = changed(CLEAN["only a weekly batch"], 205, None, 2.0)
+    (one,) = found(shifted)
+    assert (days([one]), one.became) == ([205], Kind.LEVEL_SHIFT)
+    assert days(found(changed(shifted, 261, 262, 2.5))) == [205, 261]
+
+
 @pytest.mark.parametrize("name", ["constant", "noise", "weekends are half", "growth"])
 def test_a_drop_to_near_zero_is_reported(name: str) -> None:
     (one,) = found(changed(CLEAN[name], 203, 204, 0.02))

@@ -61,9 +61,8 @@ class Baseline:
             self.clean[day] = cost / self.shift
         self.share[day] = np.where(level > TINY, self.clean[day] / (level + TINY), 1.0)
 
-    def move(self, series: int, day: int, run: int, expected: float) -> float:
-        """Let the last `run` days be the new level. Returns what is to be learnt of the day itself."""
-        first = day - run + 1
+    def move(self, series: int, day: int, first: int, expected: float) -> float:
+        """Let the days from `first` on be the new level. Returns what is to be learnt of the day itself."""
         seen = float(np.nansum(self.costs[first : day + 1, series]))
         meant = float(self.clean[first:day, series].sum() + expected / self.shift[series])
         if 0 <= seen < meant * FROM_NOTHING:
@@ -72,9 +71,10 @@ class Baseline:
             stopped = self.shift[series] == LEAST_SHIFT  # what was is all there is to return to
             return expected * float(self.shift[series]) / before if stopped or np.isnan(today) else today
         self.shift[series] = 1.0
-        self.clean[max(0, day - FAR) : day, series] = seen / run
+        mean = seen / (day - first + 1)
+        self.clean[max(0, day - FAR) : day, series] = mean
         self.share[max(0, day - WEEK * WEEKS) : day, series] = 1.0
-        return seen / run
+        return mean
 
     def _level(self, day: int) -> Row:
         near: Row = self.clean[day - WEEK : day].mean(axis=0)

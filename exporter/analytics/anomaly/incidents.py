@@ -18,6 +18,7 @@ STAYS = 3  # days in a row after which an incident is the new level
 RETURNS = 28  # days within which it may still end
 LOUDER = 2.0  # times the size of the incident before: an incident of its own
 LONG_AGO = -10_000
+WEEK = 7
 APART = 3  # times the quiet days: drifts of one series lie at least so far apart
 
 
@@ -46,7 +47,9 @@ class Incidents:
         self.alarms: Grid = np.zeros((2, series))  # how often it was reported of late: upwards, downwards
         self._cooling = cooling_days
         self._place = np.full(series, -1)  # in `found`
-        self._last = np.full(series, LONG_AGO)  # its latest day
+        self._first = np.full(series, LONG_AGO)  # the first of its days in a row
+        self._counted = np.full(series, LONG_AGO)  # its latest day
+        self._last = np.full(series, LONG_AGO)  # the same, or the idle days right after it
         self._sign = np.zeros(series)
         self._size = np.zeros(series)
         self._run = np.zeros(series, int)  # days in a row, up to the latest
@@ -58,6 +61,10 @@ class Incidents:
         """Series with an incident yesterday in today's direction."""
         going: NDArray[np.bool_] = (self._last == day - 1) & (self._sign == sign)
         return going
+
+    def rest(self, day: int, idle: NDArray[np.bool_]) -> None:
+        """A day on which nothing is expected neither goes on with an incident nor ends it: batches come once a week."""
+        self._last[idle & (self._last == day - 1) & (day - self._counted < WEEK)] = day
 
     def news(self, series: int, day: int, size: float) -> bool:
         """False for more of the same, and for the swing back right after."""
@@ -83,14 +90,17 @@ class Incidents:
     def goes_on(self, series: int, day: int, size: float, going: bool) -> bool:
         """Count the day. True when the incident has lasted long enough to be the level."""
         self._run[series] = self._run[series] + 1 if going else 1
-        self._last[series], self._sign[series] = day, np.sign(size)
+        if not going:
+            self._first[series] = day
+        self._last[series] = self._counted[series] = day
+        self._sign[series] = np.sign(size)
         return bool(self._run[series] >= STAYS)
 
     def becomes_level(self, series: int, day: int, shift: float) -> int:
-        """Remember the shift that was in force. Returns how many days the level is to be learnt from."""
+        """Remember the shift that was in force. Returns the first day that the level is to be learnt from."""
         self._before[series], self._moved[series], self._run[series] = shift, day, 0
         self.found[self._place[series]].stayed = True
-        return STAYS
+        return int(self._first[series])
 
     def level_before(self, series: int, day: int) -> float | None:
         """The shift in force before the latest new level, while that is young."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exporter.analytics.anomaly.baseline import TAMED, Baseline, Expected, Row
+from exporter.analytics.anomaly.baseline import SHARE, TAMED, Baseline, Expected, Row
 from exporter.analytics.anomaly.drift import NEEDED, STEADY, STEP, drift
 from exporter.analytics.anomaly.events import Kind, Settings
 from exporter.analytics.anomaly.incidents import Found, Incidents
@@ -99,6 +99,7 @@ class Scan:
         enough = np.abs(size) * expected.span >= self.settings.floor
         for series in np.flatnonzero(((score > 1) & enough) | going):
             self._suspect(int(series), now, bool(going[series]), learnt)
+        self.incidents.rest(day, expected.cost < SHARE * expected.ordinary)
         if day >= NEEDED and (day - NEEDED) % STEP == 0:
             self._look_for_drift(now)
 
@@ -125,8 +126,8 @@ class Scan:
         if self.incidents.news(series, day, size) and now.score[series] > 1:
             self.incidents.report(self._found(series, now), size)
         if self.incidents.goes_on(series, day, size, going):
-            run = self.incidents.becomes_level(series, day, self.baseline.shift[series])
-            learnt[series] = self.baseline.move(series, day, run, float(now.expected.cost[series]))
+            first = self.incidents.becomes_level(series, day, self.baseline.shift[series])
+            learnt[series] = self.baseline.move(series, day, first, float(now.expected.cost[series]))
 
     def _recurs(self, series: int, day: int) -> bool:
         money = self.money[: day + 1, series]
