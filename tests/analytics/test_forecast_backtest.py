@@ -34,7 +34,7 @@ def test_the_band_holds_what_it_says():
 
 def test_a_jump_that_nothing_announces_costs_the_band_a_little():
     jumping = [case for case in CASES["weighted"] if case.series.startswith(JUMPING)]
-    assert 0.78 <= np.mean([case.inside for case in jumping])
+    assert np.mean([case.inside for case in jumping]) >= 0.75
 
 
 def test_the_bands_of_the_baselines_do_not():
