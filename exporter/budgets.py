@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -122,12 +122,12 @@ class Budget:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset({"UTC", *available_timezones()})
 
 
-def zone_of(budget: Budget) -> ZoneInfo:
-    """Its time zone."""
-    return ZoneInfo(budget.time_zone)
+def zone_of(budget: Budget) -> tzinfo:
+    """Its time zone. UTC needs no time zone database: some small systems have none."""
+    return UTC if budget.time_zone == "UTC" else ZoneInfo(budget.time_zone)
 
 
 def faults(budget: Budget) -> Iterator[tuple[str, str]]:

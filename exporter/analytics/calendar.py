@@ -7,8 +7,7 @@ the 31st after February.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from exporter.budgets import Budget
 
@@ -32,6 +31,6 @@ def months_after(first: date, months: int) -> date:
     return date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
 
 
-def midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: tzinfo) -> datetime:
     """The moment a day begins, in UTC. Where clocks skip midnight, that is the moment they do."""
     return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -95,7 +95,8 @@ def warnings(runtime: Runtime) -> list[str]:
 def warn(runtime: Runtime, budget: Budget) -> None:
     """Say what is odd about a budget that was stored."""
     for sentence in warnings(runtime):
-        if {budget.id, budget.parent} & set(sentence.split()):
+        mine = {budget.id, budget.parent} & set(sentence.split())
+        if mine or sentence.startswith(f"no rate of {budget.currency} "):
             show.note(f"Warning: {sentence}.")
 
 
