@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -22,7 +22,8 @@ Volatility = Literal["calm", "medium", "wild"]
 WEEK = 7
 CALM, MEDIUM = 0.10, 0.30
 LONGEST_CHANGE = 2.0  # one week after an idle one must not decide the class by itself
-_WHEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](?:[01]\d|2[0-3])(?::[0-5]\d){0,2}Z?)?", re.ASCII)
+_WHEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]([01]\d|2[0-3])(?::[0-5]\d){0,2}Z?)?", re.ASCII)
+LAST_HOUR, FEWEST_HOURLY_DAYS, NEARLY_ALL = 23, 5, 0.9
 LONGEST_SPAN = 20_000  # days; a mistyped century would otherwise become millions of zeros
 
 
@@ -97,20 +98,41 @@ def filled(values: Days) -> Days:
 def from_rows(dates: Iterable[object], costs: Iterable[object]) -> DailySeries:
     """Rows of a day or an hour as daily sums. An amount that is None or empty makes its day unknown.
 
+    Where hours fill whole days, a first or last day that is cut short is unknown too.
+
     Raises:
         ValueError: a sentence that names the first row that can't be read.
     """
     amounts: dict[date, float] = {}
+    hours: dict[date, list[int]] = {}
     for row, (when, cost) in enumerate(zip(dates, costs, strict=True), start=1):
-        day = _day(when, row)
+        day, hour = _moment(when, row)
         amounts[day] = amounts.get(day, 0.0) + _amount(cost, row)
+        if hour is not None:
+            hours.setdefault(day, []).append(hour)
+    for day in _cut_short(hours):
+        amounts[day] = math.nan
     return daily(amounts)
 
 
-def _day(when: object, row: int) -> date:
+def _cut_short(hours: Mapping[date, Sequence[int]]) -> Iterator[date]:
+    """The first and the last day, where they lack the hours that nearly every day between them has."""
+    if len(hours) < FEWEST_HOURLY_DAYS:
+        return
+    first, *between, last = sorted(hours)
+    if min(hours[first]) > 0 and sum(min(hours[day]) == 0 for day in between) >= NEARLY_ALL * len(between):
+        yield first
+    if max(hours[last]) < LAST_HOUR and sum(max(hours[day]) == LAST_HOUR for day in between) >= NEARLY_ALL * len(
+        between
+    ):
+        yield last
+
+
+def _moment(when: object, row: int) -> tuple[date, int | None]:
+    """The day, and the hour if there is one."""
     if isinstance(when, str) and (match := _WHEN.fullmatch(when.strip())):
         try:
-            return date.fromisoformat(match[1])
+            return date.fromisoformat(match[1]), int(match[2]) if match[2] else None
         except ValueError:
             pass
     raise ValueError(f"row {row}: {when!r} is no date like 2025-01-31 or 2025-01-31T23")

@@ -22,6 +22,26 @@ def test_hours_and_repeated_days_are_summed_in_any_order():
     assert from_rows(*zip(*rows, strict=True)).values.tolist() == [5, 5]
 
 
+def hourly(first: int, last: int, days: int = 7) -> list[str]:
+    """Every hour of so many days, from an hour of the first to one of the last."""
+    hours = [f"2025-01-{1 + at // 24:02}T{at % 24:02}" for at in range(24 * days)]
+    return hours[first : len(hours) - 23 + last]
+
+
+def test_an_hourly_day_that_is_cut_short_is_unknown():
+    whole = hourly(0, 23)
+    assert from_rows(whole, [1] * len(whole)).values.tolist() == [24] * 7
+    part = hourly(5, 11)
+    values = from_rows(part, [1] * len(part)).values
+    assert values[1:-1].tolist() == [24] * 5
+    assert np.isnan(values[[0, -1]]).all()
+
+
+def test_hours_that_never_fill_days_say_nothing_about_the_last():
+    office = [when for when in hourly(0, 11) if 8 <= int(when[-2:]) < 18]
+    assert from_rows(office, [1] * len(office)).values.tolist() == [10] * 6 + [4]
+
+
 def test_leap_day():
     assert len(from_rows(["2024-02-28", "2024-03-01"], [1, 1]).values) == 3
     assert len(from_rows(["2025-02-28", "2025-03-01"], [1, 1]).values) == 2
