@@ -1,7 +1,7 @@
 """How wide a forecast is: a scale learnt from the series' own misses, and the shape of misses of many series.
 
-One rule: the constants come from `python -m benchmarks.forecast fit` and from nowhere else; they are figures of misses
-of real series, divided by the scale this module gives them.
+One rule: CONSTANT to TAILS come from `python -m benchmarks.forecast fit` and from nowhere else: quantiles of misses of
+many series, each divided by the scale that this module gives it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from exporter.analytics.series import Volatility, volatility_of
 # log of the scale of a total's miss = CONSTANT + the terms of `Traits`
 CONSTANT = -0.538
 PER_MISS, PER_CHANGE, PER_HORIZON, PER_HISTORY = 0.353, 0.350, 0.287, -0.160
-TAILS: dict[Volatility, tuple[float, float]] = {  # 2.5 % of misses lie further down, further up; in scales
+TAILS: dict[Volatility, tuple[float, float]] = {  # how far the band reaches down and up, in scales
     "calm": (2.12, 3.01),
     "medium": (2.35, 3.06),
     "wild": (2.80, 4.70),

@@ -108,6 +108,7 @@ def since_first_spend(values: Days) -> Days:
 
 
 def outlook(values: Days, horizon: int) -> Outlook:
+    """The point: methods in logs by their weights, the lower the more the series has missed."""
     tried = backtest.run(values, horizon)
     origin = np.array([len(values)])
     expected = paths(values, origin, horizon)[0]
