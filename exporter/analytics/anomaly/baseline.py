@@ -23,6 +23,8 @@ NEAR = 0.8  # weight of the last week in the level; the last four weeks have the
 SHARE = 0.2  # of the level: a day expected to cost less than this is measured against it
 WAS = 0.5  # of the level before a shift: after a fall below it, days are still measured against what was
 LEAST_SHIFT = 0.02  # a series that stopped is still measured against a fiftieth of what it was
+REST = 0.05  # of the level: a day expected to cost less is one of rest, and is measured against the days that are not
+ACTIVE = 0.5  # of a usual active day: the yardstick of a day of rest
 FROM_NOTHING = 50  # times as much: not a shift of what was there, but a beginning
 TINY = 1e-12
 
@@ -34,6 +36,7 @@ class Expected(NamedTuple):
     ordinary: Row  # what a day of average weekday costs
     span: Row  # the money that counts as a size of 1
     level: Row  # ordinary, before shifts
+    rest: NDArray[np.bool_]  # nothing to speak of is expected
 
 
 class Baseline:
@@ -45,6 +48,7 @@ class Baseline:
         self.clean = np.zeros((days, series))
         self.share = np.ones((days, series))  # clean ÷ level
         self.shift = np.ones(series)
+        self.active = np.zeros(series)  # what a day with any cost usually costs
         self.first_sizes = self._tame()  # of the first days, in ordinary days of money
 
     def expected(self, day: int) -> Expected:
@@ -52,14 +56,25 @@ class Baseline:
         level = self._level(day)
         ordinary = level * self.shift
         cost = self._weekday_share(day) * ordinary
-        span = np.maximum(np.abs(cost), SHARE * level * np.maximum(self.shift, WAS)) + TINY
-        return Expected(cost, ordinary, span, level)
+        rest = cost <= REST * ordinary
+        span = np.maximum(np.abs(cost), SHARE * level * np.maximum(self.shift, WAS))
+        # Where cost is rare, the level is next to nothing: not a measure of anything.
+        span = np.maximum(span, np.where(rest, ACTIVE * self.active, 0.0)) + TINY
+        return Expected(cost, ordinary, span, level, rest)
+
+    def look_back(self, day: int, days: int) -> None:
+        """Learn what an active day costs: the median of those among the last `days`."""
+        past = self.costs[max(0, day - days) : day]
+        ordered = np.sort(np.where(past > 0, past, np.inf), axis=0)
+        count = np.isfinite(ordered).sum(axis=0)
+        middle = np.take_along_axis(ordered, np.minimum(count // 2, len(past) - 1)[None], axis=0)[0]
+        self.active = np.where(count > 0, np.where(np.isfinite(middle), middle, 0.0), 0.0)
 
     def learn(self, day: int, cost: Row, level: Row) -> None:
         """Take over a day as it should have been. The first days are there already."""
         if day >= TAMED:
             self.clean[day] = cost / self.shift
-        self.share[day] = np.where(level > TINY, self.clean[day] / (level + TINY), 1.0)
+        self.share[day] = np.where(level > TINY, self.clean[day] / (level + TINY), 0.0)
 
     def move(self, series: int, day: int, first: int, expected: float) -> float:
         """Let the days from `first` on be the new level. Returns what is to be learnt of the day itself."""

@@ -50,6 +50,7 @@ class Incidents:
         self._first = np.full(series, LONG_AGO)  # the first of its days in a row
         self._counted = np.full(series, LONG_AGO)  # its latest day
         self._last = np.full(series, LONG_AGO)  # the same, or the idle days right after it
+        self._batch = np.zeros(series, bool)  # something had been expected of that day
         self._sign = np.zeros(series)
         self._size = np.zeros(series)
         self._run = np.zeros(series, int)  # days in a row, up to the latest
@@ -63,8 +64,11 @@ class Incidents:
         return going
 
     def rest(self, day: int, idle: NDArray[np.bool_]) -> None:
-        """A day on which nothing is expected neither goes on with an incident nor ends it: batches come once a week."""
-        self._last[idle & (self._last == day - 1) & (day - self._counted < WEEK)] = day
+        """A day on which nothing is expected neither goes on with an incident nor ends it: batches come once a week.
+
+        Not so where an incident was itself on such a day.
+        """
+        self._last[idle & self._batch & (self._last == day - 1) & (day - self._counted < WEEK)] = day
 
     def news(self, series: int, day: int, size: float) -> bool:
         """False for more of the same, and for the swing back right after."""
@@ -87,13 +91,13 @@ class Incidents:
         self._drifted[found.series] = found.day
         self._keep(found)
 
-    def goes_on(self, series: int, day: int, size: float, going: bool) -> bool:
+    def goes_on(self, series: int, day: int, size: float, *, going: bool, rest: bool) -> bool:
         """Count the day. True when the incident has lasted long enough to be the level."""
         self._run[series] = self._run[series] + 1 if going else 1
         if not going:
             self._first[series] = day
         self._last[series] = self._counted[series] = day
-        self._sign[series] = np.sign(size)
+        self._sign[series], self._batch[series] = np.sign(size), not rest
         return bool(self._run[series] >= STAYS)
 
     def becomes_level(self, series: int, day: int, shift: float) -> int:

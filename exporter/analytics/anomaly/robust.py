@@ -28,6 +28,7 @@ STILL = 0.6  # of the usual range: a day this far out keeps an incident going
 SIMILAR = 1.6  # times what a known rhythm usually brings
 DOUBLED = 1.0  # a high day that is still usual moves the level by no more than a doubled one
 EVEN = 2.0  # two days in a row count with their mean, and with no more than this much of the smaller one
+MOST = 20.0  # the largest size that is learnt from
 IDLE = 0.05  # of the expected: an idle day moves the level not at all
 QUIET = 28  # days without an incident before a drift is called one, and three times as many between two drifts
 FREE, CROWD, FORGET = 1.5, 0.6, 0.5 ** (1 / 120)  # each report beyond the free ones, halved in 120 days, widens
@@ -69,6 +70,8 @@ class Scan:
         return self.incidents.found
 
     def _day(self, day: int) -> None:
+        if day >= LEARNING and (day - JUDGED) % REFRESH == 0:
+            self.baseline.look_back(day, WINDOW)
         expected, cost = self.baseline.expected(day), self.costs[day]
         known = ~np.isnan(cost)
         beyond = np.where(known, cost - expected.cost, 0.0)
@@ -91,7 +94,8 @@ class Scan:
         if (day - JUDGED) % REFRESH == 0:
             self._refresh(day)
         self.incidents.alarms *= FORGET
-        score = np.maximum(self.alone.times(size), self.together.times(self.pairs[day]))
+        together = np.where(expected.rest, 0.0, self.together.times(self.pairs[day]))
+        score = np.maximum(self.alone.times(size), together)
         now = Today(day, cost, expected, size, score)
         np.minimum(learnt, expected.cost + np.minimum(self.alone.up, DOUBLED) * expected.span, out=learnt)
         np.copyto(learnt, expected.cost, where=learnt < IDLE * expected.cost)
@@ -121,11 +125,12 @@ class Scan:
         if not going and self._recurs(series, day):
             self.sizes[day, series] = 0.0
             return
-        # Once reported it counts as usual, but upwards as no more than was usual before.
-        self.sizes[day, series] = 0.0 if going else min(size, self.alone.up[series])
+        # Once reported it counts as usual, but upwards as no more than was usual before (on a day of rest as it was).
+        most = MOST if now.expected.rest[series] else self.alone.up[series]
+        self.sizes[day, series] = 0.0 if going else min(size, most)
         if self.incidents.news(series, day, size) and now.score[series] > 1:
             self.incidents.report(self._found(series, now), size)
-        if self.incidents.goes_on(series, day, size, going):
+        if self.incidents.goes_on(series, day, size, going=going, rest=bool(now.expected.rest[series])):
             first = self.incidents.becomes_level(series, day, self.baseline.shift[series])
             learnt[series] = self.baseline.move(series, day, first, float(now.expected.cost[series]))
 

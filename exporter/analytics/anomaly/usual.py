@@ -20,6 +20,8 @@ RARE = 45  # what happens oftener than once in so many days is usual
 QUARTILE = 0.6745  # of a standard normal: turns a quartile into a sigma
 DEEPEST = 0.80  # noise alone widens the range downwards no further: a drop to nothing stays a drop
 NOTHING = -0.98  # a size downwards that leaves nothing
+WILD = 1.0  # a range upwards in which a doubling is usual
+WILDER = 3.0  # times as much is it widened by crying wolf
 NEVER = 1e9
 
 
@@ -57,6 +59,7 @@ def _up(ordered: Grid, test: Sensitivity, crowd: Row) -> Row:
     quarter, highest = ordered[-1 - days // 4], ordered[-1 - days // RARE]
     learnt = np.maximum(test.sigmas * quarter / QUARTILE, test.beyond * highest)
     doubt = 1 + 8 / max(days, 8) ** 1.2  # little past
+    crowd = np.where(learnt > WILD, 1 + (crowd - 1) * WILDER, crowd)
     range_ = np.maximum(test.least, learnt * doubt * crowd)
     return np.where(range_ > test.most, NEVER, range_)
 
