@@ -25,6 +25,7 @@ WAS = 0.5  # of the level before a shift: after a fall below it, days are still 
 LEAST_SHIFT = 0.02  # a series that stopped is still measured against a fiftieth of what it was
 REST = 0.05  # of the level: a day expected to cost less is one of rest, and is measured against the days that are not
 ACTIVE = 0.5  # of a usual active day: the yardstick of a day of rest
+BUSY = 0.65  # share of days with any cost, above which an idle day is an exception
 FROM_NOTHING = 50  # times as much: not a shift of what was there, but a beginning
 TINY = 1e-12
 
@@ -113,17 +114,26 @@ class Baseline:
         """
         first = _filled(self.costs[:TAMED])
         usual = np.median(first, axis=0)
+        busy = (first > 0).mean(axis=0) > BUSY if len(first) else usual > 0
         beyond = np.zeros_like(first)
         for weekday in range(min(WEEK, len(first))):
-            same = first[weekday::WEEK]
+            same = np.where(busy, _without_idle(first[weekday::WEEK]), first[weekday::WEEK])
             ordered = np.sort(same, axis=0)
             middle = ordered[(len(same) - 1) // 2]
             habit = ordered[-2] if len(same) > 2 else middle
             most = np.maximum(np.maximum(2.5 * middle, middle + 1.5 * usual), habit)
-            beyond[weekday::WEEK] = same - middle
+            beyond[weekday::WEEK] = first[weekday::WEEK] - middle
             self.clean[weekday : len(first) : WEEK] = np.minimum(same, most)
         sizes: Grid = beyond / (self.clean[: len(first)].mean(axis=0) + TINY)
         return sizes
+
+
+def _without_idle(same: Grid) -> Grid:
+    """Days of one weekday; idle ones as the usual active one, if at least two are active: then it has no day off."""
+    active = np.sort(np.where(same > 0, same, np.inf), axis=0)
+    count = np.isfinite(active).sum(axis=0)
+    usual = np.take_along_axis(active, np.maximum(count - 1, 0)[None] // 2, axis=0)
+    return np.where((same == 0) & (count > 1), usual, same)
 
 
 def _filled(first: Grid) -> Grid:
