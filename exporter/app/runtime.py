@@ -29,7 +29,7 @@ from exporter.providers.base import COMMON_OPTIONS, Provider
 from exporter.providers.client import open_client
 from exporter.publish import Publisher
 from exporter.secrets import Vault
-from exporter.store import accounts, budgets, leases, migrate, prices
+from exporter.store import accounts, budgets, leases, prices, revision
 from exporter.store.accounts import StoredAccount
 from exporter.store.database import Database
 from exporter.sync.prices import Valuer
@@ -119,7 +119,7 @@ def opened(
     settings = config.settings
     vault = open_vault(settings)
     with database_url(settings, share=not serving) as (url, embedded):
-        migrate.upgrade(url)
+        revision.bring_up_to_date(url)
         database = Database(url, connections=settings.sync_concurrency + 4)
         try:
             if embedded is not None:  # nobody else can be syncing: leases left by a crash are void

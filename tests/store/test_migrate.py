@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from exporter.errors import StoreError
-from exporter.store import migrate
+from exporter.store import migrate, revision
 from exporter.store.engine import open_engine, transaction
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate._config()).walk_revisions()]
@@ -17,9 +18,9 @@ REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate._
 def at(url: str) -> str | None:
     engine = open_engine(url)
     with transaction(engine) as db:
-        revision = migrate.current(db)
+        found = migrate.current(db)
     engine.dispose()
-    return revision
+    return found
 
 
 def test_there_is_exactly_one_head():
@@ -88,3 +89,35 @@ def test_a_migration_that_fails_leaves_the_database_empty(empty_database_url, mo
         migrate.upgrade(empty_database_url)
 
     assert at(empty_database_url) is None
+
+
+def test_a_database_that_is_up_to_date_is_known_without_alembic(database_url, monkeypatch):
+    monkeypatch.setattr(migrate, "upgrade", lambda _: pytest.fail("there was nothing to migrate"))
+    revision.bring_up_to_date(database_url)
+
+    engine = open_engine(database_url)
+    with transaction(engine) as db:
+        assert revision.revision_of(db) == revision.newest() == migrate.head()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("known", [None, *REVISIONS])
+def test_a_database_that_is_behind_is_migrated(empty_database_url, known):
+    if known is not None:
+        migrate.upgrade(empty_database_url, known)
+    revision.bring_up_to_date(empty_database_url)
+
+    assert at(empty_database_url) == migrate.head()
+
+
+def test_a_serving_process_does_not_load_alembic(database_url, tmp_path):
+    program = (
+        "import sys; from exporter.app import opened\n"
+        "with opened(): print([name for name in ('alembic', 'numpy', 'sklearn') if name in sys.modules])"
+    )
+    environment = {"DATABASE_URL": database_url.replace("+psycopg2", ""), "SPEND_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | environment, capture_output=True, text=True, cwd=tmp_path
+    )
+
+    assert done.stdout.strip() == "[]", done.stderr
