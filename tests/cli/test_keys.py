@@ -67,7 +67,8 @@ def test_keys_of_the_environment_are_yours_to_change(cli, simulator, rows, monke
 
 
 def test_a_fresh_key(run):
-    Fernet(run("keys", "new").stdout.strip())
+    key = Fernet(run("keys", "new").stdout.strip())
+    assert key.decrypt(key.encrypt(b"secret")) == b"secret"
 
 
 def test_a_lost_key_is_one_sentence(cli, openai, environment):
