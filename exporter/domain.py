@@ -123,6 +123,21 @@ class Charge(NamedTuple):
     currency: str
 
 
+class Subject(NamedTuple):
+    """What a series of daily dollars is of. A field that does not apply is empty.
+
+    `level` is ``total``, ``provider``, ``team``, ``account``, ``budget``, or ``scope`` or ``model`` of one account.
+    """
+
+    level: str
+    provider: str = ""
+    account: str = ""
+    team: str = ""
+    scope: str = ""
+    model: str = ""
+    budget: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """What a provider calls one of its ids: a project, a workspace, a key."""

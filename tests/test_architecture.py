@@ -20,8 +20,8 @@ SIBLINGS = {
 }  # fmt: skip
 THIRD = {
     "sync": {"providers", "store", "pricing", "fx", "metrics"},
-    "publish_budgets": {"store", "analytics", "metrics"},
-    "publish": {"store", "analytics", "metrics", "publish_budgets"},
+    "publish": {"store", "analytics", "metrics"},
+    "insights": {"store", "analytics", "pricing"},
     "web": {"metrics"},
 }
 MAY_IMPORT: dict[str, set[str]] = {

@@ -18,6 +18,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from exporter import __version__
+from exporter.app.analyst import Analyst
+from exporter.app.job import Job
 from exporter.config import Config, ProviderFields, Settings, read_config
 from exporter.domain import Account
 from exporter.embedded import EmbeddedPostgres
@@ -29,7 +31,7 @@ from exporter.providers.base import COMMON_OPTIONS, Provider
 from exporter.providers.client import open_client
 from exporter.publish import Publisher
 from exporter.secrets import Vault
-from exporter.store import accounts, budgets, leases, prices, revision
+from exporter.store import accounts, analysis, budgets, leases, prices, revision
 from exporter.store.accounts import StoredAccount
 from exporter.store.database import Database
 from exporter.sync.prices import Valuer
@@ -56,6 +58,7 @@ class Runtime:
     valuer: Valuer
     scheduler: Scheduler
     publisher: Publisher
+    analyst: Analyst
     clock: Clock
     read: Callable[[], Config]  # the configuration, again
 
@@ -124,7 +127,9 @@ def opened(
         try:
             if embedded is not None:  # nobody else can be syncing: leases left by a crash are void
                 database.call(leases.release_all)
+                database.call(analysis.release)
             runtime = _built(config, providers, database, vault, embedded, clock, read)
+            runtime.analyst.job = lambda now: Job.of(runtime.config, url, now)
             runtime.apply(config, whole=serving)
             yield runtime
         finally:
@@ -232,6 +237,7 @@ def _built(
         lease_lasts=timedelta(seconds=settings.lease_seconds),
         published=publisher.ask,
     )
+    analyst = Analyst(database=database, clock=clock, holder=scheduler.holder, job=_no_job, published=publisher.ask)
     runtime = Runtime(
         config=config,
         providers=providers,
@@ -242,6 +248,7 @@ def _built(
         valuer=valuer,
         scheduler=scheduler,
         publisher=publisher,
+        analyst=analyst,
         clock=clock,
         read=read,
     )
@@ -251,6 +258,10 @@ def _built(
 
 def _unresolved(stored: StoredAccount) -> Account:
     raise ConfigError(f"account {stored.id} was asked for before the program was built")
+
+
+def _no_job(now: datetime) -> Job:
+    raise ConfigError(f"the analysis of {now} was asked for before the program was built")
 
 
 def with_settings(config: Config, **changes: object) -> Config:

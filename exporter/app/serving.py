@@ -44,6 +44,7 @@ async def serve(runtime: Runtime, *, ready: Callable[[str], None]) -> None:
             stop,
             runtime.publisher.serve(),
             runtime.scheduler.serve(),
+            runtime.analyst.serve(),
             _housekeeping(runtime),
             _keep_database(runtime),
         )

@@ -101,7 +101,7 @@ def warn(runtime: Runtime, budget: Budget) -> None:
 
 
 def _rows(db: Connection, now: datetime, fixed: Mapping[str, Decimal]) -> list[Row]:
-    from exporter.publish_budgets import standing_of
+    from exporter.publish.budgets import standing_of
     from exporter.store import budgets
 
     rates = budgets.usd_per_unit(db, fixed)
@@ -110,7 +110,7 @@ def _rows(db: Connection, now: datetime, fixed: Mapping[str, Decimal]) -> list[R
 
 def _row(db: Connection, id_: str, now: datetime, fixed: Mapping[str, Decimal]) -> Row:
     from exporter.analytics.budget import burn_down
-    from exporter.publish_budgets import spending_of, standing_of
+    from exporter.publish.budgets import spending_of, standing_of
     from exporter.store import budgets
 
     budget = budgets.find(db, id_)

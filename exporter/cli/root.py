@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from exporter import __version__
 from exporter.cli import (
     accounts,
+    analyse,
     anomalies,
     budgets,
     checks,
@@ -122,6 +123,7 @@ app.add_typer(prices.app, name="prices")
 database.register(app)
 app.add_typer(keys.app, name="keys")
 doctor.register(app)
+analyse.register(app)
 forecast.register(app)
 anomalies.register(app)
 

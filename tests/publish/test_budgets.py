@@ -9,12 +9,12 @@ from decimal import Decimal
 
 import pytest
 
-from exporter import publish_budgets
 from exporter.analytics.budget import Outlook
 from exporter.budgets import Basis, Budget, Length, Level
 from exporter.domain import DAY, Charge, Dimensions, Period, Source
 from exporter.metrics.health import Health
 from exporter.publish import Publisher
+from exporter.publish import budgets as publish_budgets
 from exporter.store import accounts, budgets, leases, partitions
 from exporter.store.accounts import StoredAccount
 from exporter.store.database import Database

@@ -1,0 +1,84 @@
+"""Daily dollars as series need them: by account, scope and model, and how far each account's figures reach.
+
+One rule: money comes from `best_charges`. What a provider has not answered for is told apart from a day without spend.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+
+class AccountSpan(NamedTuple):
+    """One account and the UTC days its figures cover: [first, end), `end` None where nothing is read (typed in)."""
+
+    account: str
+    provider: str
+    team: str
+    first: date
+    end: date | None
+
+
+class DayAmount(NamedTuple):
+    """Dollars of one UTC day of an account, or of one of its scopes or models."""
+
+    account: str
+    key: str  # the scope or the model; empty for the account itself
+    day: date
+    usd: float
+
+
+def spans(db: Connection) -> list[AccountSpan]:
+    """Every account that ever had a charge, removed ones included: what they cost was spent.
+
+    How far an account reaches is told by its cost report, or by its other reports where it has none.
+    """
+    rows = db.execute(
+        text(
+            "SELECT a.id, a.provider, a.team, min(b.day) AS first, r.until FROM accounts a"
+            " JOIN best_days b ON b.account_id = a.id"
+            " LEFT JOIN (SELECT account_id, (coalesce(min(read_until) FILTER (WHERE source = 'cost_api'),"
+            "   min(read_until)) AT TIME ZONE 'UTC')::date AS until"
+            "  FROM report_state WHERE missing = '' AND source <> 'analytics' GROUP BY 1) r ON r.account_id = a.id"
+            " GROUP BY a.id, a.provider, a.team, r.until ORDER BY 1"
+        )
+    )
+    return [AccountSpan(*row) for row in rows]
+
+
+def by_account(db: Connection, since: date, end: date) -> list[DayAmount]:
+    """Dollars of each account and day in [since, end)."""
+    rows = db.execute(
+        text("SELECT account_id, '', day, amount_usd::float8 FROM best_days WHERE day >= :since AND day < :end"),
+        {"since": since, "end": end},
+    )
+    return [DayAmount(*row) for row in rows]
+
+
+def by_scope(db: Connection, since: date, end: date) -> list[DayAmount]:
+    """Dollars of each scope and day in [since, end)."""
+    return _by(db, "scope", since, end)
+
+
+def by_model(db: Connection, since: date, end: date) -> list[DayAmount]:
+    """Dollars of each model and day in [since, end)."""
+    return _by(db, "model", since, end)
+
+
+def _by(db: Connection, column: str, since: date, end: date) -> list[DayAmount]:
+    rows = db.execute(
+        text(
+            f"SELECT account_id, {column}, day, sum(amount_usd)::float8 FROM best_charges"
+            f" WHERE day >= :since AND day < :end AND {column} <> '' GROUP BY 1, 2, 3"
+        ),
+        {"since": since, "end": end},
+    )
+    return [DayAmount(*row) for row in rows]
+
+
+def settled_until(db: Connection) -> dict[str, datetime]:
+    """Until when each account's own money is settled; accounts without a cost report are not in it."""
+    rows = db.execute(text("SELECT account_id, settled_until FROM settled_accounts"))
+    return {row.account_id: row.settled_until for row in rows}

@@ -1,0 +1,3 @@
+-- Nowcasts.
+
+SELECT 1;

@@ -1,0 +1,3 @@
+-- Anomalies.
+
+SELECT 1;

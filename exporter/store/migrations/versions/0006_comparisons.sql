@@ -1,0 +1,3 @@
+-- Trends and comparisons.
+
+SELECT 1;

@@ -1,0 +1,3 @@
+-- Savings and unit costs.
+
+SELECT 1;
