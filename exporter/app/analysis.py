@@ -9,7 +9,9 @@ import json
 import sys
 
 from exporter import logs
+from exporter.analytics.anomaly import Method, Settings
 from exporter.app.job import Job
+from exporter.config import AnomalySettings
 from exporter.errors import SpendError
 from exporter.insights.run import run
 from exporter.pricing import GenaiPrices
@@ -38,7 +40,12 @@ def _done(job: Job, database: Database) -> dict[str, str]:
     lists = {name: provider.prices for name, provider in ALL.items()}
     valuer = Valuer(catalogue=GenaiPrices(), lists=lists, overrides=job.overrides)
     valuer.load(database.call(prices.recorded_prices), database.call(prices.stored_rates))
-    return run(database, job.now, valuer.valuation.book, job.rates)
+    return run(database, job.now, valuer.valuation.book, job.rates, sensitivity(job.anomalies))
+
+
+def sensitivity(stated: AnomalySettings) -> Settings:
+    """What the configuration says, as the methods take it."""
+    return Settings(Method(stated.method), stated.floor_usd, stated.sigmas, stated.baseline_days, stated.factor)
 
 
 if __name__ == "__main__":

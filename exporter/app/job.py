@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from exporter.config import Config, PriceOverride
+from exporter.config import AnomalySettings, Config, PriceOverride
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Job:
     log_format: str
     rates: Mapping[str, Decimal]
     overrides: tuple[PriceOverride, ...]
+    anomalies: AnomalySettings
 
     def __repr__(self) -> str:
         return f"Job({self.now})"  # the address of a database holds a password
@@ -29,7 +30,15 @@ class Job:
     def of(cls, config: Config, url: str, now: datetime) -> Job:
         """What this configuration asks for."""
         settings = config.settings
-        return cls(url, now, settings.log_level, settings.log_format, config.fx.rates, config.price_overrides)
+        return cls(
+            url=url,
+            now=now,
+            log_level=settings.log_level,
+            log_format=settings.log_format,
+            rates=config.fx.rates,
+            overrides=config.price_overrides,
+            anomalies=config.anomalies,
+        )
 
     def told(self) -> dict[str, Any]:
         """As JSON can say it."""
@@ -40,6 +49,7 @@ class Job:
             "log_format": self.log_format,
             "rates": {currency: str(rate) for currency, rate in self.rates.items()},
             "overrides": [_texts(asdict(override)) for override in self.overrides],
+            "anomalies": asdict(self.anomalies),
         }
 
     @classmethod
@@ -52,6 +62,7 @@ class Job:
             log_format=told["log_format"],
             rates={currency: Decimal(rate) for currency, rate in told["rates"].items()},
             overrides=tuple(map(_override, told["overrides"])),
+            anomalies=AnomalySettings(**told["anomalies"]),
         )
 
 

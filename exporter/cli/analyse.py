@@ -15,11 +15,12 @@ def register(app: typer.Typer) -> None:
 
 def analyse() -> None:
     """Work out forecasts, anomalies, trends and savings now. `serve` does it whenever figures change."""
+    from exporter.app.analysis import sensitivity
     from exporter.insights.run import STEPS, run
 
     with work.opened() as runtime:
-        book = runtime.valuer.valuation.book
-        done = run(runtime.database, runtime.clock(), book, runtime.config.fx.rates)
+        book, config = runtime.valuer.valuation.book, runtime.config
+        done = run(runtime.database, runtime.clock(), book, config.fx.rates, sensitivity(config.anomalies))
     for name, what in done.items():
         show.say(f"{name:<16}{what}")
     if missing := sorted(STEPS.keys() - done.keys()):

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 from exporter.budgets import Budget
 from exporter.config.file import load
-from exporter.config.model import METERS, AccountPlan, Fx, PriceOverride, ProviderFields, SpendFile
+from exporter.config.model import METERS, AccountPlan, AnomalySettings, Fx, PriceOverride, ProviderFields, SpendFile
 from exporter.config.settings import Settings, read_settings
 from exporter.domain import Account
 
 __all__ = [
     "METERS",
     "AccountPlan",
+    "AnomalySettings",
     "Config",
     "Fx",
     "PriceOverride",
@@ -56,6 +57,11 @@ class Config:
     def budgets(self) -> tuple[Budget, ...]:
         """Every budget of the file."""
         return self.file.budgets
+
+    @property
+    def anomalies(self) -> AnomalySettings:
+        """How stored days are judged."""
+        return self.file.anomalies
 
     @property
     def fx(self) -> Fx:

@@ -12,12 +12,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from exporter.config.accounts import Surroundings, accounts_from
+from exporter.config.anomalies import anomalies_from
 from exporter.config.budgets import budgets_from
 from exporter.config.model import METERS, Fx, PriceOverride, ProviderFields, SpendFile
 from exporter.config.tree import Section, parsed, suggestion
 from exporter.errors import ConfigError
 
-KEYS = ("accounts", "prices", "fx", "budgets")
+KEYS = ("accounts", "prices", "fx", "budgets", "anomalies")
 PRICE_KEYS = ("provider", "model", "meter", "service_tier", "usd_per_million", "usd_per_unit", "from", "until")
 FX_KEYS = ("source", "rates", "base_url")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -47,8 +48,9 @@ def _file(top: Section, around: Surroundings) -> SpendFile:
     prices = tuple(_price(entry, around) for entry in top.sections("prices"))
     fx = _fx(top)
     budgets = budgets_from(top)
+    anomalies = anomalies_from(top)
     top.mistakes.raise_any()
-    return SpendFile(accounts, MappingProxyType(plans), prices, fx, budgets)
+    return SpendFile(accounts, MappingProxyType(plans), prices, fx, budgets, anomalies)
 
 
 def _price(entry: Section, around: Surroundings) -> PriceOverride:

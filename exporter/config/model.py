@@ -70,6 +70,17 @@ class Fx:
 
 
 @dataclass(frozen=True, slots=True)
+class AnomalySettings:
+    """How stored days are judged; docs/anomalies.md says what each means."""
+
+    method: str = "robust"
+    floor_usd: float = 1.0
+    sigmas: float = 3.0
+    baseline_days: int = 30
+    factor: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class SpendFile:
     """The configuration file. Every account in `accounts` has a plan in `plans`."""
 
@@ -78,3 +89,4 @@ class SpendFile:
     price_overrides: tuple[PriceOverride, ...] = ()
     fx: Fx = field(default_factory=Fx)
     budgets: tuple[Budget, ...] = ()
+    anomalies: AnomalySettings = field(default_factory=AnomalySettings)

@@ -9,8 +9,11 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from exporter.analytics.anomaly import Settings
 from exporter.insights.panel import Panel
 from exporter.pricing import PriceBook
+
+ANOMALIES = Settings(floor=1.0)  # a dollar: less is not worth anybody's look
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Context:
     now: datetime
     prices: PriceBook
     fixed_rates: Mapping[str, Decimal]
+    anomaly_settings: Settings = ANOMALIES
 
 
 Step = Callable[[Connection, Context], str]

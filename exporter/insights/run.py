@@ -12,9 +12,10 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+from exporter.analytics.anomaly import Settings
 from exporter.errors import StoreError
 from exporter.insights import anomalies, forecasts, nowcasts, savings, trends
-from exporter.insights.context import Context, Step
+from exporter.insights.context import ANOMALIES, Context, Step
 from exporter.insights.panel import read_panel
 from exporter.pricing import PriceBook
 from exporter.store import analysis
@@ -35,7 +36,11 @@ STEPS: dict[str, Step] = {
 
 
 def run(
-    database: Database, now: datetime, prices: PriceBook, fixed_rates: Mapping[str, Decimal] = _NONE
+    database: Database,
+    now: datetime,
+    prices: PriceBook,
+    fixed_rates: Mapping[str, Decimal] = _NONE,
+    anomaly_settings: Settings = ANOMALIES,
 ) -> dict[str, str]:
     """Work everything out. Returns what each step did; a step that failed is missing.
 
@@ -43,7 +48,7 @@ def run(
         StoreError: the database is out of reach.
     """
     books = database.call(analysis.newest_books)
-    context = Context(database.call(read_panel, now), now, prices, fixed_rates)
+    context = Context(database.call(read_panel, now), now, prices, fixed_rates, anomaly_settings)
     done: dict[str, str] = {}
     for name, step in STEPS.items():
         began = time.perf_counter()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from exporter.config.accounts import KEYS as ACCOUNT_KEYS
+from exporter.config.anomalies import ANOMALY_KEYS
 from exporter.config.budgets import BUDGET_KEYS, LEVEL_KEYS
 from exporter.config.file import FX_KEYS, KEYS, PRICE_KEYS
 from exporter.config.settings import Settings, variables
@@ -29,6 +30,7 @@ def test_every_file_key_is_documented_and_no_ghost_is():
         *(f"fx.{key}" for key in FX_KEYS),
         *(f"budgets[].{key}" for key in BUDGET_KEYS),
         *(f"budgets[].levels[].{key}" for key in LEVEL_KEYS),
+        *(f"anomalies.{key}" for key in ANOMALY_KEYS),
     ]
 
     assert sorted(documented) == sorted(known)

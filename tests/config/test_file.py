@@ -184,5 +184,5 @@ def test_meters_are_those_of_the_glossary():
 
 
 def test_the_file_keys_are_those_the_sentences_know():
-    assert set(file_keys.KEYS) == {"accounts", "prices", "fx", "budgets"}
+    assert set(file_keys.KEYS) == {"accounts", "prices", "fx", "budgets", "anomalies"}
     assert {"id", "provider"} <= set(ACCOUNT_KEYS)
