@@ -1,4 +1,4 @@
-"""When usage happens: the hour of the day, the weekday, growth, noise and one incident.
+"""When usage happens: the hour of the day, the weekday, growth, noise and incidents.
 
 One rule: a day of a series depends on (seed, series, day) only, so any window can be made without the rest.
 """
@@ -6,7 +6,10 @@ One rule: a day of a series depends on (seed, series, day) only, so any window c
 from __future__ import annotations
 
 import random
-from datetime import date, datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import prod
 
 from exporter.demo.series import Series
 
@@ -26,20 +29,28 @@ GROWTH_PER_DAY = 0.003
 VOLUME = 0.55  # keeps both organisations together below $1,000 on an ordinary day
 
 
+@dataclass(frozen=True, slots=True)
 class Incident:
-    """A loop in one project's code: six times the usage for eight hours."""
+    """Something happened: usage was `factor` times the ordinary for some hours. An empty scope is all of a provider."""
 
-    factor = 6.0
-    hours = 8
+    name: str
+    provider: str
+    scope: str
+    start: datetime
+    hours: int
+    factor: float
 
-    def __init__(self, provider: str, scope: str, start: datetime) -> None:
-        self.provider, self.scope, self.start = provider, scope, start
+    def strikes(self, series: Series, day: date) -> bool:
+        """True when it touches the series on that day."""
+        last = (self.start + timedelta(hours=self.hours - 1)).date()
+        return (
+            series.provider == self.provider and self.scope in ("", series.scope) and self.start.date() <= day <= last
+        )
 
-    def hours_of(self, series: Series, day: date) -> range:
-        """Which hours of that day it struck."""
-        if (series.provider, series.scope, day) != (self.provider, self.scope, self.start.date()):
-            return range(0)
-        return range(self.start.hour, min(24, self.start.hour + self.hours))
+    def factor_at(self, day: date, hour: int) -> float:
+        """What that hour is multiplied by."""
+        since = datetime.combine(day, time(hour), UTC) - self.start
+        return self.factor if timedelta(0) <= since < timedelta(hours=self.hours) else 1.0
 
 
 def growth(day: date) -> float:
@@ -47,16 +58,16 @@ def growth(day: date) -> float:
     return min(4.0, max(0.3, 1 + GROWTH_PER_DAY * (day - REFERENCE).days))
 
 
-def make_day(seed: int, series: Series, day: date, incident: Incident) -> DayOfHours:
+def make_day(seed: int, series: Series, day: date, incidents: Iterable[Incident] = ()) -> DayOfHours:
     """All 24 hours of one series."""
     if (series.first and day < series.first) or (series.last and day > series.last):
         return (None,) * 24
     rng = random.Random(f"{seed}:{series.id}:{day.isoformat()}")
     level = VOLUME * series.hourly * growth(day) * WEEKDAYS[day.weekday()] * (0.92 + 0.16 * rng.random())
+    struck = [incident for incident in incidents if incident.strikes(series, day)]
     hours = NIGHT if series.by_night else OFFICE
-    struck = incident.hours_of(series, day)
     return tuple(
-        _hour(rng, series, level * weight * (incident.factor if hour in struck else 1))
+        _hour(rng, series, level * weight * prod(one.factor_at(day, hour) for one in struck))
         for hour, weight in enumerate(hours)
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from operator import add
+from typing import Any
 
 from exporter.demo import books, visibility
 from exporter.demo.books import Amounts, Line
@@ -19,8 +20,13 @@ from exporter.domain import DAY
 
 Clock = Callable[[], datetime]
 CACHED_DAYS = 2_000  # of series: about a month of everything, 20 MB
-INCIDENT_DAYS_AGO, INCIDENT_HOUR = 21, 9
 
+INCIDENTS = (  # days before the anchor and the hour, what it was, provider, scope (empty: all), hours, factor
+    (21, 9, "a loop in the code", OPENAI, "proj_atlas7Q", 8, 6.0),
+    (48, 0, "a job that ran three days too long", ANTHROPIC, "wrkspc_01Support", 72, 4.0),
+    (75, 0, "an outage", OPENAI, "", 24, 0.05),
+    (110, 6, "agents without a limit", ANTHROPIC, "wrkspc_01Coding", 10, 6.0),
+)
 SEEDED = (  # days before the anchor, provider, index of the scope (None: all), factor, hours until it shows
     (26, OPENAI, None, "1.04", 41),
     (12, ANTHROPIC, "wrkspc_01Support", "0.85", 52),
@@ -35,7 +41,7 @@ class Truth:
 
     `projects` and `models` cut the organisations down for fast tests. With `lateness=False` all that happened
     before the clock shows at once and nothing is restated unless `restate` is called. `anchor` is the moment the
-    incident, the unknown model and the seeded restatements are counted from; keep it to keep history the same.
+    incidents, the unknown model and the seeded restatements are counted from; keep it to keep history the same.
     """
 
     def __init__(
@@ -55,8 +61,7 @@ class Truth:
         today = self.anchor.date()
         self.start = start_of(today - timedelta(days=30 * months if days is None else days))
         self.details_since = today - timedelta(days=120)
-        struck = datetime.combine(today - timedelta(days=INCIDENT_DAYS_AGO), time(INCIDENT_HOUR), UTC)
-        self.incident = Incident(OPENAI, "proj_atlas7Q", struck)
+        self.incidents = tuple(_incident(today, *facts) for facts in INCIDENTS)
         self.series = all_series(today, projects, models)
         self.version = 0
         self._restatements = Restatements()
@@ -138,7 +143,7 @@ class Truth:
             return known
         if len(self._days) >= CACHED_DAYS:
             self._days.clear()
-        made = make_day(self.seed, series, day, self.incident)
+        made = make_day(self.seed, series, day, self.incidents)
         self._days[key] = made = books.without_details(series, made) if day < self.details_since else made
         return made
 
@@ -147,6 +152,12 @@ class Truth:
             day = today - timedelta(days=ago)
             since = start_of(day + DAY) + timedelta(hours=hours)
             self._restatements.add(provider, day, Restatement(since, scope or "", Decimal(factor)))
+
+
+def _incident(today: date, days_ago: int, hour: int, name: str, *facts: Any) -> Incident:
+    provider, scope, hours, factor = facts
+    start = datetime.combine(today - timedelta(days=days_ago), time(hour), UTC)
+    return Incident(name, provider, scope, start, hours, factor)
 
 
 def summed(hours: DayOfHours) -> Vector | None:

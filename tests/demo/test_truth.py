@@ -9,7 +9,7 @@ import pytest
 
 from exporter.demo.clock import Clock
 from exporter.demo.prices import billed_price, list_price
-from exporter.demo.shape import Incident, make_day
+from exporter.demo.shape import make_day
 from exporter.demo.truth import Truth
 
 NOW = datetime(2026, 11, 20, 14, 37, 12, tzinfo=UTC)
@@ -130,10 +130,26 @@ def test_a_loop_in_one_project_costs_six_times_as_much_for_eight_hours(clock):
     truth = Truth(clock=clock, seed=7, days=25)
     series = truth.of("openai", "usage/completions")[0]
     day = TODAY - 21 * DAY
-    calm = make_day(7, series, day, Incident("openai", "elsewhere", truth.incident.start))
+    calm = make_day(7, series, day)
     struck = truth.true_day(series, day)
     ratio = [a[-1] / b[-1] for a, b in zip(struck, calm, strict=True)]
     assert [round(r) for r in ratio] == [1] * 9 + [6] * 8 + [1] * 7
+
+
+def test_incidents_last_for_days_or_strike_a_whole_provider(clock):
+    truth = Truth(clock=clock, seed=7, days=120)
+    for name, provider, scope, days in (
+        ("a job that ran three days too long", "anthropic", "wrkspc_01Support", {-48: 4, -47: 4, -46: 4, -45: 1}),
+        ("an outage", "openai", "", {-76: 1, -75: 0, -74: 1}),
+    ):
+        [incident] = [one for one in truth.incidents if one.name == name]
+        assert incident.scope == scope
+        series = next(s for s in truth.of(provider) if s.scope == (scope or s.scope) and s.hourly > 100)
+        for ago, factor in days.items():
+            day = TODAY + ago * DAY
+            calm, struck = (sum(hour[-1] for hour in made if hour) for made in (
+                make_day(7, series, day), make_day(7, series, day, truth.incidents)))  # fmt: skip
+            assert round(struck / calm) == factor
 
 
 def test_an_unknown_model_appears_and_an_archived_project_falls_silent(clock):
