@@ -111,15 +111,22 @@ class Publisher:
         families = (
             *spend.families(db, calendar, folding, self.priced),
             *spend.states(accounts, reports),
-            *budgets.families(db, now, self.fixed_rates, forecasts.outlooks(db, now)),
-            *forecasts.families(db, now),
-            *nowcasts.families(db, now),
-            *anomalies.families(db, now),
-            *trends.families(db, now),
-            *savings.families(db, now),
-            *reconciliation.families(db, now),
+            *findings(db, now, self.fixed_rates),
         )
         snapshot = Snapshot(now, families)
         self.health.accounts((account.provider, account.account) for account in accounts)
         self.health.snapshot(now, snapshot.series, folding.counts)
         return snapshot, accounts, reports
+
+
+def findings(db: Connection, now: datetime, fixed_rates: Mapping[str, Decimal]) -> list[Family]:
+    """Budgets, and what the last analysis found."""
+    return [
+        *budgets.families(db, now, fixed_rates, forecasts.outlooks(db, now)),
+        *forecasts.families(db, now),
+        *nowcasts.families(db, now),
+        *anomalies.families(db, now),
+        *trends.families(db, now),
+        *savings.families(db, now),
+        *reconciliation.families(db, now),
+    ]
