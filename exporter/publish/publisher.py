@@ -21,7 +21,7 @@ from exporter.errors import StoreError
 from exporter.metrics.exposition import Rendered, render
 from exporter.metrics.fold import DEFAULT_CAP
 from exporter.metrics.health import Health
-from exporter.metrics.snapshot import Snapshot
+from exporter.metrics.snapshot import Family, Snapshot
 from exporter.publish import anomalies, budgets, forecasts, nowcasts, reconciliation, savings, spend, trends
 from exporter.publish.folding import Folding
 from exporter.store import figures
