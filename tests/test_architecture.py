@@ -22,6 +22,7 @@ THIRD = {
     "sync": {"providers", "store", "pricing", "fx", "metrics"},
     "publish": {"store", "analytics", "metrics"},
     "insights": {"store", "analytics", "pricing"},
+    "replay": {"store", "analytics", "pricing", "metrics", "insights", "publish"},
     "web": {"metrics"},
 }
 MAY_IMPORT: dict[str, set[str]] = {

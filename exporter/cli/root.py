@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from exporter import __version__
 from exporter.cli import (
     accounts,
+    alerts,
     analyse,
     anomalies,
     budgets,
@@ -117,6 +118,7 @@ demo.register(app)
 sync.register(app)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(budgets.app, name="budgets")
+app.add_typer(alerts.app, name="alerts")
 checks.register(app)
 providers.register(app)
 app.add_typer(prices.app, name="prices")

@@ -110,6 +110,12 @@ def _blocks(family: Family, escaped: _Escaped) -> Iterator[bytes]:
         yield "".join([line(sample) for sample in chunk]).encode("utf-8", "replace")
 
 
+def sample_lines(family: Family) -> Iterator[bytes]:
+    """The sample lines of a family, one by one."""
+    line = _line(family.definition, _Escaped())
+    return (line(sample).encode("utf-8", "replace") for sample in family.samples)
+
+
 def _line(definition: Definition, escaped: _Escaped) -> Callable[[Sample], str]:
     """A function from sample to line. Labels are written in alphabetical order, as the library does."""
     labels = definition.labels

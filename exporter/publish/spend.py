@@ -20,12 +20,12 @@ BURN_WINDOWS = {"7d": 7, "30d": 30}
 
 def families(db: Connection, calendar: Calendar, folding: Folding, priced: Sequence[tuple[str, str]]) -> list[Family]:
     """What was spent and consumed. `priced`: the (provider, report) pairs whose tokens should have a price."""
-    return [
-        *_money(db, calendar, folding),
-        *_tokens(db, calendar, folding),
-        *_books(db),
-        *_plain(db, calendar, priced),
-    ]
+    return [*of_days(db, calendar, folding, priced), *_books(db)]
+
+
+def of_days(db: Connection, calendar: Calendar, folding: Folding, priced: Sequence[tuple[str, str]]) -> list[Family]:
+    """What belongs to days, so that any past day can be asked for too."""
+    return [*_money(db, calendar, folding), *_tokens(db, calendar, folding), *_plain(db, calendar, priced)]
 
 
 def _money(db: Connection, calendar: Calendar, folding: Folding) -> list[Family]:

@@ -1,0 +1,146 @@
+"""A throw-away Prometheus on this machine: filled with the past, asked, and gone.
+
+One rule: it listens on the loopback address only, and ends with the block that opened it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from exporter.errors import ConfigError, SpendError
+from exporter.replay.rules import Rule
+
+STARTS_WITHIN = 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Where the two programs are."""
+
+    prometheus: str
+    promtool: str
+
+    @classmethod
+    def found(cls, folder: Path | None = None) -> Programs:
+        """In `folder`, or on PATH.
+
+        Raises:
+            ConfigError: one of them is missing.
+        """
+        paths = {name: (folder and shutil.which(name, path=str(folder))) or shutil.which(name) for name in PROGRAMS}
+        if missing := [name for name, path in paths.items() if path is None]:
+            raise ConfigError(
+                f"{' and '.join(missing)} can't be found: install Prometheus, or name its folder with --prometheus"
+            )
+        return cls(*map(str, paths.values()))
+
+
+PROGRAMS = ("prometheus", "promtool")
+
+
+@dataclass(slots=True)
+class Past:
+    """A folder with the past in it. `step`: how far its moments are apart."""
+
+    programs: Programs
+    folder: Path
+    first: datetime
+    last: datetime
+    step: timedelta
+
+    def fill(self, samples: Path) -> None:
+        """Take over a file of samples."""
+        self._promtool("create-blocks-from", "openmetrics", "--quiet", str(samples), str(self._data))
+
+    def record(self, layer: Sequence[Rule]) -> None:
+        """Work recording rules out over the whole past."""
+        file = self.folder / "layer.yml"
+        rules = [{"record": rule.name, "expr": rule.expr, "labels": dict(rule.labels)} for rule in layer]
+        seconds = int(self.step.total_seconds())
+        file.write_text(yaml.safe_dump({"groups": [{"name": "layer", "interval": f"{seconds}s", "rules": rules}]}))
+        with self._serving() as url:
+            self._promtool(
+                "create-blocks-from", "rules", f"--url={url}", f"--start={self.first.timestamp():.0f}",
+                f"--end={self.last.timestamp():.0f}", f"--output-dir={self._data}", str(file),
+            )  # fmt: skip
+
+    def held(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, list[tuple[dict[str, str], list[float]]]]]:
+        """For each rule the label sets its expression held for, and when."""
+        with self._serving() as url, httpx.Client(base_url=url, timeout=60) as client:
+            for rule in rules:
+                yield rule, [(one["metric"], [at for at, _ in one["values"]]) for one in self._asked(client, rule.expr)]
+
+    def _asked(self, client: httpx.Client, expr: str) -> list[dict[str, Any]]:
+        asked = {
+            "query": expr,
+            "start": f"{self.first.timestamp():.0f}",
+            "end": f"{self.last.timestamp():.0f}",
+            "step": f"{self.step.total_seconds():.0f}",
+        }
+        reply = client.post("/api/v1/query_range", data=asked).json()
+        if reply["status"] != "success":
+            raise SpendError(f"Prometheus refused a rule: {reply['error']}")
+        result: list[dict[str, Any]] = reply["data"]["result"]
+        return result
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _promtool(self, *arguments: str) -> None:
+        command = [self.programs.promtool, "tsdb", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
+        if done.returncode:
+            raise SpendError(f"promtool could not do its part: {done.stderr.strip() or done.stdout.strip()}")
+
+    @contextmanager
+    def _serving(self) -> Iterator[str]:
+        config = self.folder / "prometheus.yml"
+        config.write_text("global: {}\n")
+        port = _free_port()
+        command = [
+            self.programs.prometheus, f"--config.file={config}", f"--storage.tsdb.path={self._data}",
+            f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=100y", "--log.level=error",
+        ]  # fmt: skip
+        with (
+            (self.folder / "log").open("w") as log,
+            subprocess.Popen(command, stdout=log, stderr=log) as server,  # noqa: S603 (no shell)
+        ):
+            try:
+                url = f"http://127.0.0.1:{port}"
+                _wait(url, server)
+                yield url
+            finally:
+                server.terminate()
+                server.wait()
+
+
+def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            if httpx.get(f"{url}/-/ready").is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise SpendError("Prometheus did not start for the replay; run it by hand to see why")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
