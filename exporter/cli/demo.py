@@ -39,8 +39,15 @@ def demo(
     listen: Listen = None,
     months: Annotated[int, typer.Option(min=1, max=24, help="How much history to invent.")] = 6,
     seed: Annotated[int, typer.Option(help="Another seed is another story.")] = 1,
+    incidents: Annotated[
+        bool, typer.Option("--incidents", help="Print what is invented to have happened, for alerts replay, and end.")
+    ] = False,
 ) -> None:
     """Try it: six months of invented spend at two simulated providers, synced and served like real ones."""
+    if incidents:
+        for line in demo_world.incidents(demo_world.remembered(data_dir, months=months, seed=seed)):
+            show.say(line)
+        return
     work.override(listen=listen)
     end_on_sigterm()
     story = demo_world.remembered(data_dir, months=months, seed=seed)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,18 @@ def remembered(folder: Path, *, months: int, seed: int) -> Story:
             " use these, or another --data-dir"
         )
     return story_told
+
+
+def incidents(story: Story) -> Iterator[str]:
+    """What happened in a story, as the CSV that `alerts replay --events` reads."""
+    from exporter.demo.truth import Truth
+
+    yield "name,first,last,provider"
+    truth = Truth(clock=lambda: story.anchor, months=story.months, seed=story.seed, anchor=story.anchor)
+    for one in truth.incidents:
+        if one.start >= truth.start:
+            last = one.start + timedelta(hours=one.hours - 1)
+            yield f"{one.name},{one.start.date()},{last.date()},{one.provider}"
 
 
 def settings(folder: Path, *, days: int) -> Settings:

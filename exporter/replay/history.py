@@ -33,7 +33,7 @@ SKIPPED = ("nowcasts",)
 NOT_REMEMBERED = (
     *(catalog.RECOGNIZED_USD, catalog.REVERSED_USD, catalog.TOKENS_RECOGNIZED, catalog.TOKENS_REVERSED),
     *(catalog.DATA_LATEST, catalog.DATA_SETTLED, catalog.PROVIDER_UP, catalog.LAST_SUCCESS, catalog.LAST_DURATION),
-    *(catalog.CONSECUTIVE_FAILURES, catalog.LAST_FAILURE, catalog.BACKFILL_PROGRESS, catalog.ACCOUNT_INFO),
+    *(catalog.CONSECUTIVE_FAILURES, catalog.LAST_FAILURE, catalog.BACKFILL_PROGRESS),
     *(catalog.NOWCAST_USD, catalog.NOWCAST_LOWER_USD, catalog.NOWCAST_UPPER_USD, catalog.BUDGET_NOWCAST_USD),
     *(catalog.NOWCAST_COMPLETENESS_RATIO, catalog.ANALYSIS_LAST_SUCCESS),
 )
@@ -66,7 +66,9 @@ def days(db: Connection, first: date, end: date, context: ContextOf) -> Iterator
 
 def _families(db: Connection, now: datetime, rates: Mapping[str, Decimal]) -> list[Family]:
     calendar, folding = Calendar(day_of(now)), Folding(DEFAULT_CAP, figures.kept_series(db))
-    return [*spend.of_days(db, calendar, folding, ()), *findings(db, now, rates)]
+    accounts = [(one.provider, one.account, one.name, one.team, one.category) for one in figures.account_figures(db)]
+    known = Family(catalog.ACCOUNT_INFO, [(labels, 1.0) for labels in accounts])
+    return [known, *spend.of_days(db, calendar, folding, ()), *findings(db, now, rates)]
 
 
 def _hide(db: Connection) -> None:

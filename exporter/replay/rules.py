@@ -18,7 +18,8 @@ from exporter.errors import ConfigError
 
 _NAME = re.compile(r"(?<![\w:])[a-zA-Z_:][\w:]*")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
-_RANGE = re.compile(r"\[([^\]:]+)[:\]]")
+# A range is no span to look over where only its last sample counts.
+_RANGE = re.compile(r"(?:(last_over_time)\s*\(\s*[\w:]+\s*(?:\{[^}]*\})?)?\[([^\]:]+)[:\]]")
 _PART = re.compile(r"(\d+)(ms|[smhdwy])")
 _UNITS = {
     "ms": timedelta(milliseconds=1), "s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1),
@@ -42,9 +43,10 @@ class Rule:
         return frozenset(_NAME.findall(_QUOTED.sub('""', self.expr)))
 
     @property
-    def shortest_range(self) -> timedelta | None:
-        """The shortest span it looks back over; None: it looks at one moment."""
-        return min(map(duration, _RANGE.findall(_QUOTED.sub('""', self.expr))), default=None)
+    def spans(self) -> list[timedelta]:
+        """What it looks back over, where it needs more than one sample."""
+        found = _RANGE.findall(_QUOTED.sub('""', self.expr))
+        return [duration(span) for last, span in found if not last]
 
 
 def read_rules(folder: Path) -> list[Rule]:
@@ -94,23 +96,25 @@ def layers(rules: Iterable[Rule]) -> list[list[Rule]]:
     return found
 
 
-def needs(rule: Rule, rules: Iterable[Rule]) -> frozenset[str]:
-    """The exported metrics a rule rests on, through recording rules."""
+def below(rule: Rule, rules: Iterable[Rule]) -> list[Rule]:
+    """The rule and every recording rule it rests on."""
     recorded: dict[str, list[Rule]] = {}
     for one in rules:
         if not one.alerting:
             recorded.setdefault(one.name, []).append(one)
-    found: set[str] = set()
-    seen: set[str] = set()
-    open_ = [rule]
+    found, open_ = [], [rule]
     while open_:
         one = open_.pop()
-        for name in one.names - seen:
-            seen.add(name)
-            open_ += recorded.get(name, [])
-            if name.startswith(("spend_", "alertmanager_")) or name in {"up", "ALERTS"}:
-                found.add(name)
-    return frozenset(found)
+        if one not in found:
+            found.append(one)
+            open_ += [below for name in one.names for below in recorded.get(name, ())]
+    return found
+
+
+def needs(rule: Rule, rules: Iterable[Rule]) -> frozenset[str]:
+    """The exported metrics a rule rests on, through recording rules."""
+    names = frozenset[str]().union(*(one.names for one in below(rule, rules)))
+    return frozenset(name for name in names if name.startswith(("spend_", "alertmanager_")) or name in {"up", "ALERTS"})
 
 
 def why_not(rule: Rule, rules: Iterable[Rule], remembered: frozenset[str], step: timedelta) -> str:
@@ -118,6 +122,6 @@ def why_not(rule: Rule, rules: Iterable[Rule], remembered: frozenset[str], step:
     missing = sorted(needs(rule, rules) - remembered)
     if missing:
         return f"the books don't remember {', '.join(missing)}"
-    if rule.shortest_range is not None and rule.shortest_range <= step:
+    if any(span <= step for one in below(rule, rules) for span in one.spans):
         return "it looks at less than a day"
     return ""
