@@ -23,10 +23,12 @@ _DAY_SECONDS = Decimal(86_400)
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a forecast says: dollars when the period ends, and for each UTC day from today (whole) on."""
+    """What a forecast says: dollars when the period ends, its 95 % range, and each UTC day from today (whole) on."""
 
     total: Decimal
     daily: tuple[Decimal, ...] = ()
+    lower: Decimal | None = None
+    upper: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Standing:
     rates: Mapping[str, Decimal | None]  # dollars per day, by window
     at_this_rate: Decimal | None
     forecast: Decimal | None
+    forecast_lower: Decimal | None
+    forecast_upper: Decimal | None
     exhausted_at: datetime | None
     levels: tuple[LevelStatus, ...]
 
@@ -113,6 +117,8 @@ def standing(
         rates=rates,
         at_this_rate=at_this_rate(spending.days, rates["7d"], period, now),
         forecast=outlook.total if outlook else None,
+        forecast_lower=outlook.lower if outlook else None,
+        forecast_upper=outlook.upper if outlook else None,
         exhausted_at=None if limit is None else exhaustion(spending.days, limit, period, now, rates["7d"], outlook),
         levels=() if usd_per_unit is None else levels(budget, usd_per_unit, spent, outlook),
     )

@@ -21,6 +21,8 @@ _MONEY = (
     (catalog.BUDGET_LIMIT_USD, "limit"),
     (catalog.BUDGET_SPENT_USD, "spent"),
     (catalog.BUDGET_FORECAST_USD, "forecast"),
+    (catalog.BUDGET_FORECAST_LOWER_USD, "forecast_lower"),
+    (catalog.BUDGET_FORECAST_UPPER_USD, "forecast_upper"),
     (catalog.BUDGET_AT_THIS_RATE_USD, "at_this_rate"),
 )
 
