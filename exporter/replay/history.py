@@ -24,11 +24,12 @@ from exporter.publish.publisher import findings
 from exporter.store import figures
 from exporter.store.figures import Calendar
 
-# Written by analyses. A nowcast needs to have watched the day fill up, which books don't remember.
+# Written by analyses. What people said and planned stays as it is.
 FINDINGS = (
-    "analysis_state", "forecasts", "budget_outlooks", "anomalies", "trends", "savings", "cache_effects", "nowcasts",
-    "arrivals",
-)  # fmt: skip
+    *("analysis_state", "forecasts", "forecast_scores", "budget_outlooks", "anomalies", "nowcasts", "arrivals"),
+    *("trends", "savings", "cache_effects", "unit_costs"),
+)
+# A nowcast needs to have watched the day fill up, which books don't remember.
 SKIPPED = ("nowcasts",)
 NOT_REMEMBERED = (
     *(catalog.RECOGNIZED_USD, catalog.REVERSED_USD, catalog.TOKENS_RECOGNIZED, catalog.TOKENS_REVERSED),
@@ -72,7 +73,16 @@ def _families(db: Connection, now: datetime, rates: Mapping[str, Decimal]) -> li
 
 
 def _hide(db: Connection) -> None:
-    """Empty temporary tables in place of the real ones: the first in every search."""
+    """Empty temporary tables in place of the real ones, and the views over them: the first in every search."""
+    views = db.execute(text(_VIEWS), {"tables": list(FINDINGS)}).all()  # before their tables are hidden
     for table in FINDINGS:
         if db.execute(text("SELECT to_regclass(:table)"), {"table": table}).scalar() is not None:
-            db.execute(text(f"CREATE TEMPORARY TABLE {table} (LIKE public.{table} INCLUDING ALL) ON COMMIT DROP"))
+            db.execute(text(f"CREATE TEMPORARY TABLE {table} (LIKE {table} INCLUDING ALL) ON COMMIT DROP"))
+    for name, definition in views:
+        db.execute(text(f"CREATE TEMPORARY VIEW {name} AS {definition}".replace(":", r"\:")))
+
+
+_VIEWS = (
+    "SELECT DISTINCT view_name, pg_get_viewdef(view_name::regclass) FROM information_schema.view_table_usage"
+    " WHERE table_name = ANY(:tables) AND view_schema = current_schema()"
+)
