@@ -32,6 +32,7 @@ from exporter.cli import (
     serve,
     show,
     sync,
+    trends,
     work,
 )
 from exporter.errors import SpendError
@@ -128,6 +129,7 @@ doctor.register(app)
 analyse.register(app)
 forecast.register(app)
 anomalies.register(app)
+trends.register(app)
 
 
 def main() -> None:
