@@ -16,26 +16,25 @@ from exporter.analytics.series import WEEK, Days
 Floats = NDArray[np.float64]
 Origins = NDArray[np.intp]
 
-LAGS = 84  # twelve weeks: no method but the one of last year looks further back
+LAGS = 182  # half a year: no method but the one of last year looks further back
 PROFILE_WEEKS = 8
-WINDOWS = (7, 14, 28, 56)
-HALF_LIVES = (2, 5, 10)
+WINDOWS = (7, 14, 28, 56, LAGS)  # the longest is what an excursion returns to
+HALF_LIVES = (1, 2, 5, 10)
 YEAR = 364  # 52 weeks: the same weekday a year ago
 TRENDS = ((4, 0.7, 0.3), (8, 0.85, 0.3))  # weeks looked at, damping per week, steepest weekly step in logs
-INCIDENT = 1.5  # times the fourth highest day
+INCIDENT, INCIDENT_LAGS = 1.5, 84  # times the fourth highest of so many days
 TINY = 1e-300
 
 NAMES = (
     *(f"mean of {days} days" for days in WINDOWS),
-    *(f"smoothing over {days} days" for days in HALF_LIVES),
+    *(f"smoothing over {days} {'day' if days == 1 else 'days'}" for days in HALF_LIVES),
     "median week",
     "mean without extremes",
     *(f"damped trend of {weeks} weeks" for weeks, _, _ in TRENDS),
     "last year",
-    "last year, halved",
 )
 # What to believe before a series has spoken: short windows and robust means do best on real series.
-BELIEF = np.array([1.5, 1.5, 0.6, 0.6, 0.8, 1.5, 0.6, 1.5, 1.0, 0.6, 0.6, 0.6, 0.6])
+BELIEF = np.array([1.5, 1.5, 0.6, 0.6, 0.6, 1.0, 0.8, 1.5, 0.6, 0.6, 1.0, 0.6, 0.6, 0.6])
 
 _AGE = np.arange(LAGS)
 _KERNELS = np.stack(
@@ -45,7 +44,7 @@ _KERNELS = np.stack(
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """The last twelve weeks before each origin, newest day first."""
+    """The last half year before each origin, newest day first."""
 
     values: Floats  # (origins, LAGS); zero where unknown
     known: Floats  # 1 or 0
@@ -65,15 +64,14 @@ def paths(values: Days, origins: Origins, horizon: int) -> Floats:
     levels = _ratio(window.values @ _KERNELS, expected @ _KERNELS, window.level)
     level = levels[:, 2]
     weekly = _weekly(window, level)
-    flat = np.concatenate(
-        [levels, np.median(weekly[:, :4], axis=1)[:, None], _without_extremes(window, level)[:, None]], axis=1
-    )
+    robust = [np.median(weekly[:, :4], axis=1), _without_extremes(window, level)]
+    flat = np.concatenate([levels, np.stack(robust, axis=1)], axis=1)
     base = flat[:, :, None] * shape[:, None, :]
     steady = levels[:, 0:1] * 0.5 + levels[:, 1:2] * 0.5
     trends = [steady * shape * _growth(weekly, window, trend, horizon) for trend in TRENDS]
     year = _last_year(values, origins, horizon)
-    years = [level[:, None] * shape * year, level[:, None] * shape * np.sqrt(year)]
-    return np.concatenate([base, np.stack([*trends, *years], axis=1)], axis=1)
+    last_year = level[:, None] * shape * year
+    return np.concatenate([base, np.stack([*trends, last_year], axis=1)], axis=1)
 
 
 def _window(values: Days, origins: Origins) -> _Window:
@@ -88,7 +86,7 @@ def _window(values: Days, origins: Origins) -> _Window:
 
 def _without_incidents(values: Floats) -> Floats:
     """Days far above all but three others are cut: a fourth such day makes them a new level."""
-    usual = np.partition(values, LAGS - 4, axis=1)[:, LAGS - 4]
+    usual = np.partition(values[:, :INCIDENT_LAGS], INCIDENT_LAGS - 4, axis=1)[:, INCIDENT_LAGS - 4]
     highest = np.where(usual > 0, INCIDENT * usual, np.inf)
     return np.minimum(values, highest[:, None])
 
@@ -118,7 +116,7 @@ def _ratio(sums: Floats, weights: Floats, otherwise: Floats) -> Floats:
 
 
 def _weekly(window: _Window, level: Floats) -> Floats:
-    """The level of each of the last twelve weeks, newest first; a week that is mostly unknown gets the level."""
+    """The level of each week, newest first; a week that is mostly unknown gets the level."""
     rows = len(level)
     expected = (window.profile[:, _AGE % WEEK] * window.known).reshape(rows, -1, WEEK).sum(axis=2)
     sums = window.values.reshape(rows, -1, WEEK).sum(axis=2)
