@@ -26,9 +26,11 @@ from exporter.cli import (
     demo,
     doctor,
     forecast,
+    invoices,
     keys,
     prices,
     providers,
+    reconcile,
     serve,
     show,
     sync,
@@ -119,6 +121,8 @@ demo.register(app)
 sync.register(app)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(budgets.app, name="budgets")
+app.add_typer(invoices.app, name="invoices")
+reconcile.register(app)
 app.add_typer(alerts.app, name="alerts")
 checks.register(app)
 providers.register(app)
