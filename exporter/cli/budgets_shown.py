@@ -102,19 +102,22 @@ def warn(runtime: Runtime, budget: Budget) -> None:
 
 def _rows(db: Connection, now: datetime, fixed: Mapping[str, Decimal]) -> list[Row]:
     from exporter.publish.budgets import standing_of
+    from exporter.publish.forecasts import outlooks
     from exporter.store import budgets
 
-    rates = budgets.usd_per_unit(db, fixed)
-    return [Row(budget, standing_of(db, budget, now, rates)) for budget in budgets.every(db).values()]
+    rates, expected = budgets.usd_per_unit(db, fixed), outlooks(db, now)
+    known = budgets.every(db).values()
+    return [Row(budget, standing_of(db, budget, now, rates, expected.get(budget.id))) for budget in known]
 
 
 def _row(db: Connection, id_: str, now: datetime, fixed: Mapping[str, Decimal]) -> Row:
     from exporter.analytics.budget import burn_down
     from exporter.publish.budgets import spending_of, standing_of
+    from exporter.publish.forecasts import outlooks
     from exporter.store import budgets
 
     budget = budgets.find(db, id_)
-    found = standing_of(db, budget, now, budgets.usd_per_unit(db, fixed))
+    found = standing_of(db, budget, now, budgets.usd_per_unit(db, fixed), outlooks(db, now).get(id_))
     if found is None or found.limit is None or found.spent is None:
         return Row(budget, found)
     days = spending_of(db, budget, found.period, now).days
@@ -153,6 +156,9 @@ def _figures(found: Standing | None) -> dict[str, Any]:
         "spent_usd": found.spent,
         **{f"burn_rate_{window}_usd": rate for window, rate in found.rates.items()},
         "at_this_rate_usd": found.at_this_rate,
+        "forecast_usd": found.forecast,
+        "forecast_lower_usd": found.forecast_lower,
+        "forecast_upper_usd": found.forecast_upper,
     }
     return {
         "period_start": found.period.start,

@@ -1,4 +1,4 @@
-"""`forecast`: what the days ahead will cost, from a file or a pipe of daily costs. Needs no database.
+"""`forecast`: what the days ahead will cost, by what is stored, or of daily costs from a file or a pipe.
 
 One rule: input that can't be read ends in one sentence; in a batch the sentence is that request's reply and the next
 request is answered as ever.
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from exporter.cli import show
+from exporter.cli import forecast_stored, show
 from exporter.errors import ConfigError
 
 if TYPE_CHECKING:
     from exporter.analytics.forecast import Forecast
     from exporter.analytics.series import DailySeries
 
+HORIZON = 30  # days
 COLUMNS = ("series", "volatility", "total", "95 % from", "to", "method")
 DAY_COLUMNS = ("day", "expected", "95 % from", "to")
 
@@ -44,19 +45,34 @@ def forecast(
         str | None,
         typer.Option("--csv", help="Columns date, cost and perhaps series; - is stdin.", metavar="FILE"),
     ] = None,
-    horizon: Annotated[int, typer.Option(min=1, max=3660, help="How many days ahead.", metavar="N")] = 30,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, max=3660, help="How many days ahead; 30 unless given.", metavar="N")
+    ] = None,
     batch: Annotated[
         bool, typer.Option("--batch", help="A JSON request per line on stdin, a JSON reply per line.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Forecast daily costs with a 95 % band for each day and for the total. Dates are days or hours (2025-01-31T23)."""
-    if (not batch and csv_file is None) or (batch and csv_file not in {None, "-"}):
+    """What the days ahead will cost, with a 95 % range: as the last analysis of what is stored says.
+
+    With --csv or --batch it is a forecast of those daily costs instead; no database is needed. Dates are days or hours
+    (2025-01-31T23).
+    """
+    if batch and csv_file not in {None, "-"}:
         raise typer.BadParameter("give either --csv FILE or --batch")
-    if batch:
-        _serve(sys.stdin.buffer, horizon)
+    if csv_file is None and not batch:
+        if horizon is not None:
+            raise typer.BadParameter("--horizon is for --csv and --batch; stored forecasts have horizons of their own")
+        forecast_stored.print_stored(as_json=as_json)
         return
-    several, found = _read(csv_file or "-")
+    if batch:
+        _serve(sys.stdin.buffer, horizon or HORIZON)
+        return
+    _answer_file(csv_file or "-", horizon or HORIZON, as_json=as_json)
+
+
+def _answer_file(path: str, horizon: int, *, as_json: bool) -> None:
+    several, found = _read(path)
     answers = {name: _answer(name if several else "", rows, horizon) for name, rows in found.items()}
     if as_json:
         facts = {name: as_facts(made) for name, (_, made) in answers.items()}

@@ -48,7 +48,7 @@ def newest(db: Connection, since: date) -> dict[str, BudgetPath]:
     rows = db.execute(
         text(
             f"SELECT DISTINCT ON (budget) {', '.join(_COLUMNS)} FROM budget_outlooks WHERE made_on >= :since"
-            " ORDER BY budget, made_on DESC, period_start DESC"
+            " ORDER BY budget, made_on DESC"
         ),
         {"since": since},
     )

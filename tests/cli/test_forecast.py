@@ -106,7 +106,7 @@ def test_a_file_that_is_not_there_and_one_that_is_no_text(run, tmp_path):
     assert run("forecast", "--csv", "x.bin").stderr.startswith("Error: x.bin is no CSV text: ")
 
 
-@pytest.mark.parametrize("words", [(), ("--csv", "x.csv", "--batch"), ("--batch", "--horizon", "0")])
+@pytest.mark.parametrize("words", [("--horizon", "7"), ("--csv", "x.csv", "--batch"), ("--batch", "--horizon", "0")])
 def test_wrong_usage(run, words):
     assert run("forecast", *words).exit_code == 2
 

@@ -61,7 +61,7 @@ CREATE TABLE budget_outlooks (
     lower        double precision NOT NULL,
     upper        double precision NOT NULL,
     days         double precision[] NOT NULL,
-    PRIMARY KEY (budget, period_start, made_on)
+    PRIMARY KEY (budget, made_on)
 );
 
 -- The newest forecast of everything, hindcasts aside. A row that is some days old tells of a series that ended.
