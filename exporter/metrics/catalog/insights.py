@@ -85,7 +85,8 @@ BUDGET_NOWCAST_USD = gauge(
     "spend_budget_nowcast_usd",
     ("budget",),
     "Charges of the budget's current period by the end of today's UTC day: what was spent so far, with today and "
-    "yesterday completed, in US dollars; made by the last analysis from figures as of the last sync.",
+    "yesterday completed, in US dollars; absent for budgets of tags. Made by the last analysis from figures as of the "
+    "last sync.",
 )
 BUDGET_FORECAST_LOWER_USD = gauge(
     "spend_budget_forecast_lower_usd",
@@ -172,13 +173,14 @@ CACHE_HIT_RATIO = gauge(
 CACHE_NET_SAVING_USD = gauge(
     "spend_cache_net_saving_usd",
     (*ACCOUNT, "model"),
-    "What caching saved over the last 30 complete days at list prices, less what writing to the cache cost more; "
+    "What caching saved over the last 30 complete days at today's prices, less what writing to the cache cost more; "
     f"negative when writes were never read, in US dollars. {_MADE}",
 )
 COST_PER_REQUEST_USD = gauge(
     "spend_cost_per_request_usd",
     (*ACCOUNT, "model"),
-    f"Estimated charges per request over the last 30 complete days, in US dollars. {_MADE}",
+    "Estimated charges per request over the last 30 complete days, at the discount the account is billed with, in US "
+    f"dollars. {_MADE}",
 )
 
 # Reconciliation.
