@@ -31,6 +31,7 @@ from exporter.cli import (
     prices,
     providers,
     reconcile,
+    savings,
     serve,
     show,
     sync,
@@ -131,6 +132,7 @@ database.register(app)
 app.add_typer(keys.app, name="keys")
 doctor.register(app)
 analyse.register(app)
+app.add_typer(savings.app, name="savings")
 forecast.register(app)
 anomalies.register(app)
 trends.register(app)

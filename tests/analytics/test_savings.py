@@ -276,10 +276,14 @@ class TestTail:
 
 
 class TestDiscounts:
-    def test_the_models_own_then_the_accounts_then_the_list(self):
+    def test_the_models_own_then_the_least_of_the_account_then_none(self):
         rows = [Billed("acme", "a", Decimal(90), Decimal(100)), Billed("acme", "b", Decimal(30), Decimal(100))]
         found = Discounts(rows)
-        assert [found.of("acme", model) for model in ("a", "b", "c")] == [Decimal("0.9"), Decimal("0.3"), Decimal("0.6")]
+        assert [found.of("acme", model) for model in ("a", "b", "c")] == [
+            Decimal("0.9"),
+            Decimal("0.3"),
+            Decimal("0.9"),
+        ]
         assert found.of("other", "a") == 1
 
     def test_a_bill_above_the_estimate_or_of_nothing_is_no_discount(self):

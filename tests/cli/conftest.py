@@ -78,9 +78,15 @@ def rows(database_url: str) -> Callable[..., list[tuple]]:
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """Both providers over a small truth, on a thread of its own: commands run loops of theirs."""
-    with simulated(Truth(clock=Clock(), seed=7, days=4, projects=2, models=3)) as running:
+def truth() -> Truth:
+    """What happened: little, and a few days of it."""
+    return Truth(clock=Clock(), seed=7, days=4, projects=2, models=3)
+
+
+@pytest.fixture
+def simulator(truth: Truth) -> Iterator[Simulator]:
+    """Both providers over that truth, on a thread of its own: commands run loops of theirs."""
+    with simulated(truth) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from exporter.analytics.savings.mix import PRICED, Prices, Saving, cents, shown
+from exporter.analytics.savings.mix import PRICED, Prices, Saving, exact, shown
 
 NIGHT = (22, 6)
 """UTC hours: from, until."""
@@ -66,7 +66,7 @@ def batch_saving(account: str, scope: str, model: str, jobs: Iterable[Job], pric
         why, share = found
         usd = gain * Decimal(share)
         total += usd
-        evidence.append({"api_key": job.api_key, "why": why, "usd_per_month": cents(usd)})
+        evidence.append({"api_key": job.api_key, "why": why, "usd_per_month": exact(usd)})
     if total <= 0:
         return None
     flows = f"{len(evidence)} flow{'s' if len(evidence) > 1 else ''}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from exporter.analytics.savings.mix import PRICED, Flow, Mix, Prices, Saving, cents, shown
+from exporter.analytics.savings.mix import PRICED, Flow, Mix, Prices, Saving, exact, shown
 
 READ, WRITE, INPUT = "cache_read", "cache_write", "input"
 BETTER = Decimal("0.10")  # of the input: a smaller distance may be chance
@@ -72,7 +72,7 @@ def _wasted(flow: Flow, effect: CacheEffect) -> Saving | None:
         f"Writing to the cache costs {shown(lost)} a month more than plain input, reading from it saves only"
         f" {shown(saved)}: cache less, or send what is cached more often while it lives."
     )
-    evidence = {**_ratios(effect), "saved_usd": cents(saved), "lost_usd": cents(lost)}
+    evidence = {**_ratios(effect), "saved_usd": exact(saved), "lost_usd": exact(lost)}
     return Saving(flow.account, flow.scope, flow.model, "cache", lost - saved, "fewer cache writes", sentence, evidence)
 
 

@@ -23,20 +23,19 @@ class Billed(NamedTuple):
 
 
 class Discounts:
-    """Billed ÷ estimated: of the model itself, else of the account, else 1."""
+    """Billed ÷ estimated: of the model itself, else the least discount of the account's models, else none.
+
+    A model that was never billed may not share another model's contract, only what all of them enjoy.
+    """
 
     def __init__(self, rows: Iterable[Billed] = ()) -> None:
-        sums: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+        self._own: dict[tuple[str, str], Decimal] = {}
+        self._least: dict[str, Decimal] = {}
         for account, model, billed, estimated in rows:
-            for key in ((account, model), (account, "")):
-                before = sums.get(key, (Decimal(0), Decimal(0)))
-                sums[key] = before[0] + billed, before[1] + estimated
-        self._factors = {key: _factor(*sum_) for key, sum_ in sums.items()}
+            if billed > 0 and estimated > 0:
+                share = self._own[account, model] = min(billed / estimated, LIST)
+                self._least[account] = max(share, self._least.get(account, share))
 
     def of(self, account: str, model: str) -> Decimal:
         """The share of the list price, above 0 and at most 1."""
-        return self._factors.get((account, model)) or self._factors.get((account, "")) or LIST
-
-
-def _factor(billed: Decimal, estimated: Decimal) -> Decimal | None:
-    return min(billed / estimated, LIST) if billed > 0 and estimated > 0 else None
+        return self._own.get((account, model)) or self._least.get(account, LIST)

@@ -75,6 +75,6 @@ def shown(usd: Decimal) -> str:
     return f"${usd:,.2f}"
 
 
-def cents(usd: Decimal) -> str:
-    """A figure for evidence, exact to a hundredth of a cent: JSON has no decimals of its own."""
+def exact(usd: Decimal) -> str:
+    """A figure for evidence, to a hundredth of a cent; as text, because JSON has no decimals."""
     return f"{usd:.4f}"

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from exporter.analytics.savings.ladder import relatives
-from exporter.analytics.savings.mix import Flow, Prices, Saving, cents, shown
+from exporter.analytics.savings.mix import Flow, Prices, Saving, exact, shown
 from exporter.analytics.savings.what_if import Comparison, compare
 
 KEPT = 3
@@ -55,7 +55,7 @@ def _evidence(name: str, one: Comparison) -> dict[str, Any]:
     now, then = one.per_million
     return {
         "model": name,
-        "usd_per_month": cents(one.now - one.then),
-        "usd_per_million_now": cents(now),
-        "usd_per_million_then": cents(then),
+        "usd_per_month": exact(one.now - one.then),
+        "usd_per_million_now": exact(now),
+        "usd_per_million_then": exact(then),
     }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from statistics import median
 
-from exporter.analytics.savings.mix import Flow, Prices, Saving, cents, shown
+from exporter.analytics.savings.mix import Flow, Prices, Saving, exact, shown
 
 REASONING, OUTPUT = "reasoning", "output"
 FAR = Decimal("0.25")  # of the output beyond the median share
@@ -32,7 +32,7 @@ def context_saving(account: str, scope: str, model: str, long: Long, prices: Pri
         return None
     which = ", ".join(sorted(windows))
     sentence = f"Prompts of {which} tokens cost {shown(premium)} a month above the base price: shorten or split them."
-    evidence = {"context_window": which, "tokens": str(round(tokens)), "premium_usd": cents(premium)}
+    evidence = {"context_window": which, "tokens": str(round(tokens)), "premium_usd": exact(premium)}
     return Saving(account, scope, model, "tail", premium, "shorter prompts", sentence, evidence)
 
 
