@@ -9,10 +9,8 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from exporter.metrics import catalog
-from exporter.metrics.snapshot import Family
+from exporter.metrics.snapshot import Family, Sample
 from exporter.store import savings as store
-
-_Sums = dict[tuple[str, ...], Decimal]
 
 
 def families(db: Connection, now: datetime) -> list[Family]:
@@ -25,31 +23,19 @@ def families(db: Connection, now: datetime) -> list[Family]:
         if one.saved_usd is not None and one.lost_usd is not None
     ]
     found = (
-        Family(catalog.POTENTIAL_SAVING_USD, _samples(_savings(db, now))),
+        Family(catalog.POTENTIAL_SAVING_USD, _savings(db, now)),
         Family(catalog.CACHE_HIT_RATIO, hits),
         Family(catalog.CACHE_NET_SAVING_USD, net),
-        Family(catalog.COST_PER_REQUEST_USD, _samples(_per_request(db, now))),
+        Family(
+            catalog.COST_PER_REQUEST_USD, [(tuple(place), float(usd)) for *place, usd in store.per_request(db, now)]
+        ),
     )
     return [family for family in found if family.samples]
 
 
-def _savings(db: Connection, now: datetime) -> _Sums:
+def _savings(db: Connection, now: datetime) -> list[Sample]:
     """Over scopes: they don't overlap, kinds do."""
-    sums: _Sums = defaultdict(Decimal)
+    sums: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     for one in store.found(db, now):
         sums[one.provider, one.account, one.model, one.kind] += one.usd_per_month
-    return sums
-
-
-def _per_request(db: Connection, now: datetime) -> _Sums:
-    usd: _Sums = defaultdict(Decimal)
-    requests: _Sums = defaultdict(Decimal)
-    for one in store.units(db, now):
-        if not one.key and one.model:
-            usd[one.provider, one.account, one.model] += one.usd
-            requests[one.provider, one.account, one.model] += one.requests
-    return {key: amount / requests[key] for key, amount in usd.items() if requests[key]}
-
-
-def _samples(sums: _Sums) -> list[tuple[tuple[str, ...], float]]:
-    return [(key, float(amount)) for key, amount in sums.items()]
+    return [(place, float(usd)) for place, usd in sums.items()]

@@ -137,6 +137,19 @@ def effects(db: Connection, now: datetime) -> list[StoredEffect]:
     return [StoredEffect(*row) for row in rows]
 
 
+def per_request(db: Connection, now: datetime) -> list[tuple[str, str, str, Decimal]]:
+    """(provider, account, model, dollars per request) where requests are stated."""
+    rows = db.execute(
+        text(
+            "SELECT a.provider, u.account_id, u.model, sum(u.usd) / sum(u.requests) FROM unit_costs u"
+            " JOIN accounts a ON a.id = u.account_id WHERE a.removed_at IS NULL AND u.made_at > :since"
+            " AND u.key = '' AND u.model <> '' GROUP BY 1, 2, 3 HAVING sum(u.requests) > 0 ORDER BY 2, 3"
+        ),
+        {"since": now - FRESH},
+    )
+    return [(provider, account, model, usd) for provider, account, model, usd in rows]
+
+
 def units(db: Connection, now: datetime) -> list[UnitCost]:
     """What was spent on how many requests."""
     rows = db.execute(
