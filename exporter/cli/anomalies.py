@@ -1,4 +1,4 @@
-"""`anomalies`: which days of a table of daily costs were unusual. Reads a file or a pipe, needs no database.
+"""`anomalies`: unusual days, those that are stored or, with --csv or --batch, those of a file or a pipe.
 
 One rule: bad input is one sentence; in a batch it is the reply to its own line only.
 """
@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from exporter.cli import show
+from exporter.cli import anomalies_stored, show
 from exporter.errors import SpendError
 
 if TYPE_CHECKING:
@@ -27,15 +27,20 @@ if TYPE_CHECKING:
 COLUMNS = ("day", "kind", "severity", "score", "cost", "expected", "usual range")
 RIGHT = ("score", "cost", "expected", "usual range")
 READ = 1 << 20  # bytes of a batch that are answered together, when that much is waiting
+SENSITIVITY = ("method", "floor", "sigmas", "baseline_days", "factor")
 METHODS = ("robust", "zscore", "spike")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(anomalies)
+    """Add the command and those below it."""
+    group = typer.Typer()
+    group.callback(invoke_without_command=True)(anomalies)
+    anomalies_stored.register(group)
+    app.add_typer(group, name="anomalies")
 
 
 def anomalies(
+    context: typer.Context,
     *,
     csv_file: Annotated[
         str | None,
@@ -45,30 +50,53 @@ def anomalies(
         bool, typer.Option("--batch", help="A JSON request on each line of stdin, a JSON reply on each of stdout.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Stored ones: parts of others, planned changes and withdrawn ones too.")
+    ] = False,
     method: Annotated[str, typer.Option(help=f"{', '.join(METHODS)}.", metavar="NAME")] = "robust",
     floor: Annotated[float, typer.Option(help="Money: smaller differences are never reported.")] = 0.01,
     sigmas: Annotated[float, typer.Option(min=1.5, max=5, help="zscore: standard deviations.")] = 3.0,
     baseline_days: Annotated[int, typer.Option(min=7, max=90, help="zscore: days of past.")] = 30,
     factor: Annotated[float, typer.Option(help="spike: times the mean of the last 7 days.")] = 2.0,
 ) -> None:
-    """Find unusual days in daily costs. Dates are days or hours (2025-01-31T23), which are summed to days.
+    """Unusual days of the last 90, as they are stored.
 
-    A day is judged by the days before it alone.
+    With --csv or --batch: those of daily costs in a file or a pipe. Dates are days or hours (2025-01-31T23), which are
+    summed to days. A day is judged by the days before it alone.
     """
+    if context.invoked_subcommand is not None:
+        return
+    if batch and csv_file is not None:
+        raise typer.BadParameter("give either --csv FILE or --batch")
+    if not batch and csv_file is None:
+        _refuse(context, SENSITIVITY, "is for --csv and --batch; stored days are judged as the configuration file says")
+        anomalies_stored.print_stored(everything=everything, as_json=as_json)
+        return
+    _refuse(context, ("everything",), "is for stored anomalies, not for --csv and --batch")
+    settings = _settings(method, floor, sigmas, baseline_days, factor)
+    if csv_file is None:
+        answer_lines(sys.stdin.buffer, settings)
+    else:
+        answer_table(csv_file, settings, as_json=as_json)
+
+
+def _settings(method: str, floor: float, sigmas: float, baseline_days: int, factor: float) -> Settings:
     from exporter.analytics.anomaly import Method, Settings
 
-    if batch == (csv_file is not None):
-        raise typer.BadParameter("give either --csv FILE or --batch")
     if method not in METHODS:
         raise typer.BadParameter(f"there is no method {method}; known are {', '.join(METHODS)}")
     try:
-        settings = Settings(Method(method), floor, sigmas, baseline_days, factor)
+        return Settings(Method(method), floor, sigmas, baseline_days, factor)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    if csv_file is None:
-        answer_lines(sys.stdin.buffer, settings)
-        return
-    answer_table(csv_file, settings, as_json=as_json)
+
+
+def _refuse(context: typer.Context, names: Iterable[str], sentence: str) -> None:
+    """Options that would do nothing are a mistake."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"{parameter.opts[0]} {sentence}")
 
 
 def answer_table(path: str, settings: Settings, *, as_json: bool) -> None:

@@ -93,7 +93,15 @@ def test_files_that_cannot_be_read_are_one_sentence(run: Run, environment: Path)
     assert run("anomalies", "--csv", "spend.csv").stderr == "Error: not UTF-8 text\n"
 
 
-WRONG = ["", "--csv - --batch", "--batch --method guess", "--batch --floor -1", "--batch --sigmas 6"]
+WRONG = [
+    "--csv - --batch",
+    "--batch --all",
+    "--method zscore",
+    "--floor 5 --json",
+    "--batch --method guess",
+    "--batch --floor -1",
+    "--batch --sigmas 6",
+]
 
 
 @pytest.mark.parametrize("words", WRONG)
