@@ -167,5 +167,8 @@ def test_a_provider_that_is_late(books):
     spend(books, 0, 43)
     books.run(budgets.add, BUDGET)
     analysed(books, 45.5)
-    assert outlook(books, 45.5).total == pytest.approx(Decimal(300), rel=Decimal("0.05"))
-    assert books.one("SELECT made_on - first_day FROM budget_outlooks") == 2
+    found = outlook(books, 45.5)
+    assert found.total == pytest.approx(Decimal(300), rel=Decimal("0.05"))
+    [(late, *stored)] = books.rows("SELECT made_on - first_day, total, lower, upper FROM budget_outlooks")
+    assert late == 2
+    assert stored == pytest.approx([float(found.total), float(found.lower), float(found.upper)])
