@@ -75,12 +75,13 @@ def bench(arguments: "list[str]") -> None:
 
 
 def check_rules() -> None:
-    rules = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "recording-rules").glob("*.yml"))
-    if not rules:
-        return
+    folder = ROOT / "recording-rules"
+    rules = sorted(map(str, [*folder.glob("*.yml"), *folder.glob("optional/*.yml")]))
+    tests = sorted(map(str, folder.glob("tests/*.yml")))
     promtool = tool("promtool")
     if promtool:
-        step("rules", [promtool, "check", "rules", *rules])
+        step("rules", [promtool, "check", "rules", "--lint=all", "--lint-fatal", *rules])
+        step("rule tests", [promtool, "test", "rules", *tests])
     elif os.environ.get("REQUIRE_SERVERS") == "1":
         stop("rules: promtool is missing, and REQUIRE_SERVERS=1 asks for it")
     else:
