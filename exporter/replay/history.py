@@ -27,7 +27,7 @@ from exporter.store.figures import Calendar
 # Written by analyses. What people said and planned stays as it is.
 FINDINGS = (
     *("analysis_state", "forecasts", "forecast_scores", "budget_outlooks", "anomalies", "nowcasts", "arrivals"),
-    *("trends", "savings", "cache_effects", "unit_costs"),
+    *("trends", "weekday_hours", "savings", "cache_effects", "unit_costs"),
 )
 # A nowcast needs to have watched the day fill up, which books don't remember.
 SKIPPED = ("nowcasts",)

@@ -106,6 +106,13 @@ def test_under_two_weeks_of_known_days_there_is_no_trend():
     assert trends(np.ones((1, 13))).state.tolist() == [""]
 
 
+def test_weekdays_that_cost_next_to_nothing_do_not_vote():
+    week = np.resize([100, 100, 100, 0.1, 0.1, 0.1, 0.1], 56)
+    found = trends(np.where(week > 1, week, week * 1.05 ** np.arange(56))[None])
+    assert found.state.tolist() == ["stable"]
+    assert found.slope[0] == 0
+
+
 def test_credits_that_grow_are_decreasing_spend():
     found = trends((-pattern() * 1.01 ** np.arange(56))[None])
     assert found.state.tolist() == ["decreasing"]

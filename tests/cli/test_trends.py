@@ -69,6 +69,16 @@ def test_json_has_it_all_once_it_is_analysed(spending):
     assert spending("trends").stderr == ""
 
 
+def test_a_total_of_new_accounts_has_nothing_to_compare_with(spending, rows):
+    rows("DELETE FROM best_days WHERE account_id <> 'new'")
+    before = "date_trunc('month', spend_today()::timestamp)::date - 1"
+    rows(f"INSERT INTO best_days SELECT 'acme', {before}, 'manual', true, 10")
+    found = json.loads(spending("trends", "--json").stdout)
+    for line in (found["total"], found["accounts"]["acme"]):
+        assert line["month"]["last_usd"] == "10.000000"
+        assert line["month"]["change_ratio"] is None
+
+
 def test_without_figures_it_says_how_to_get_some(cli):
     done = cli("trends")
     assert (done.exit_code, done.stdout) == (0, "")

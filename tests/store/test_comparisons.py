@@ -176,6 +176,8 @@ def test_a_view_reads_the_days_that_are_asked_for(books, filled, view, column, a
     assert len(reads) == 1
     rows, loops = (float(reads[0].split(word)[-1].split()[0].rstrip(")")) for word in ("rows=", "loops="))
     assert rows * loops <= account_days, said
+    looked_up = said[said.index("best_days b") :]
+    assert "(day >= " in looked_up[looked_up.index("Index Cond") :].splitlines()[0], said
 
 
 def test_accounts_without_figures_and_future_ones_have_no_rows(books):

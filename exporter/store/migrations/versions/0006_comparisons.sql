@@ -89,12 +89,12 @@ CREATE FUNCTION spend_comparison(unit text, step interval) RETURNS TABLE (
            CASE WHEN a.first_day <= p.start - step AND p.start + step > spend_today() AND s.same_day > 0
                 THEN (s.amount / s.same_day - 1)::float8 END
     FROM account_begins a
-    -- Timestamps without a zone: date_trunc and generate_series of dates would go by the session's time zone.
+    -- Timestamps without a zone: given dates, both functions would take them for the session's midnights.
     CROSS JOIN LATERAL generate_series(date_trunc(unit, a.first_day::timestamp), spend_today()::timestamp, step) p(start)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(b.amount_usd) FILTER (WHERE b.day >= p.start), 0) AS amount,
                coalesce(sum(b.amount_usd) FILTER (WHERE b.day < p.start), 0) AS previous,
-               coalesce(sum(b.amount_usd) FILTER (WHERE b.day <= spend_today() - step AND b.day < p.start), 0) AS same_day
+               coalesce(sum(b.amount_usd) FILTER (WHERE b.day <= spend_today() - step), 0) AS same_day
         FROM best_days b
         WHERE b.account_id = a.account_id AND b.day >= (p.start - step)::date
           AND b.day < least((p.start + step)::date, spend_today() + 1)
