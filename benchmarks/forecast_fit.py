@@ -5,7 +5,7 @@ One rule: every series counts alike, a generated one less than a real one; nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,9 @@ from exporter.analytics.series import DailySeries, volatility_of
 
 Floats = NDArray[np.float64]
 GENERATED = 0.3  # the weight of a generated series
-OUTSIDE = {"calm": 0.024, "medium": 0.022, "wild": 0.012}  # on each side: more in hand where tails are heavy
+# Below and above. Room below is cheap where the band reaches near zero; in hand is more where tails are heavy.
+OUTSIDE = {"calm": (0.020, 0.030), "medium": (0.012, 0.038), "wild": (0.003, 0.022)}
+NEW, OUTSIDE_NEW = 14, (0.015, 0.035)  # days of a series without a back-test
 POOLED = 6.0  # series of a class that weigh as much as all series together
 LARGEST = 2.5
 
@@ -32,9 +34,8 @@ class Miss(NamedTuple):
 
 def report(real: Mapping[str, DailySeries], generated: Mapping[str, DailySeries]) -> str:
     """The constants as they are written in the module."""
-    found = [miss for one in real.values() for miss in misses(one.values, 1.0)]
-    found += [miss for one in generated.values() for miss in misses(one.values, GENERATED)]
-    size, weight = (np.array([getattr(miss, name) for miss in found]) for name in ("size", "weight"))
+    found = _found(real, generated)
+    size, weight = _columns(found)
     regressors = np.array([[1.0, *miss.terms] for miss in found])
     kinds = np.array([miss.kind for miss in found])
     factors = scale(regressors, np.minimum(np.abs(size), LARGEST), weight)
@@ -43,15 +44,40 @@ def report(real: Mapping[str, DailySeries], generated: Mapping[str, DailySeries]
     for kind, outside in OUTSIDE.items():
         down, up = tails(relative, weight, kinds == kind, outside)
         lines.append(f"TAILS {kind}: {-down:.2f}, {up:.2f}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_of_new_series(real, generated)])
 
 
-def misses(values: Floats, weight: float, step: int = 7) -> Iterator[Miss]:
-    """All origins a week apart, three horizons; together they weigh as much as the series."""
+def _of_new_series(real: Mapping[str, DailySeries], generated: Mapping[str, DailySeries]) -> list[str]:
+    """The same from two weeks of history, 30 days ahead: one regressor, one pair of tails."""
+    found = _found(real, generated, (30,), NEW)
+    size, weight = _columns(found)
+    regressors = np.array([[1.0, miss.terms[0]] for miss in found])
+    factors = scale(regressors, np.minimum(np.abs(size), LARGEST), weight)
+    relative = size / np.exp(regressors @ factors)
+    down, up = (_quantile(relative, weight, at) for at in (OUTSIDE_NEW[0], 1 - OUTSIDE_NEW[1]))
+    return [f"NEW_CONSTANT, NEW_PER_MISS = {np.round(factors, 3).tolist()}", f"NEW_TAILS: {-down:.2f}, {up:.2f}"]
+
+
+def _found(
+    real: Mapping[str, DailySeries],
+    generated: Mapping[str, DailySeries],
+    horizons: Sequence[int] = (30, 60, 90),
+    seen: int | None = None,
+) -> list[Miss]:
+    weighted = [(one, 1.0) for one in real.values()] + [(one, GENERATED) for one in generated.values()]
+    return [miss for one, weight in weighted for miss in misses(one.values, weight, horizons, seen)]
+
+
+def _columns(found: Sequence[Miss]) -> tuple[Floats, Floats]:
+    return np.array([miss.size for miss in found]), np.array([miss.weight for miss in found])
+
+
+def misses(values: Floats, weight: float, horizons: Sequence[int], seen: int | None) -> Iterator[Miss]:
+    """All origins a week apart; together they weigh as much as the series. `seen` cuts what a forecast may see."""
     known = []
-    for horizon in (30, 60, 90):
-        for origin in range(14, len(values) - horizon + 1, step):
-            history = values[:origin]
+    for horizon in horizons:
+        for origin in range(NEW, len(values) - horizon + 1, 7):
+            history = values[origin - (seen or origin) : origin]
             if not np.any(history):
                 continue
             made = model.outlook(model.since_first_spend(history), horizon)
@@ -73,12 +99,14 @@ def scale(regressors: Floats, size: Floats, weight: Floats, ridge: float = 0.02,
     return factors
 
 
-def tails(relative: Floats, weight: Floats, own: NDArray[np.bool_], outside: float) -> tuple[float, float]:
+def tails(
+    relative: Floats, weight: Floats, own: NDArray[np.bool_], outside: tuple[float, float]
+) -> tuple[float, float]:
     """The far quantiles of a class, drawn towards those of all the more the fewer its series are."""
     share = float(weight[own].sum()) / (float(weight[own].sum()) + POOLED)
     down, up = (
         share * _quantile(relative[own], weight[own], at) + (1 - share) * _quantile(relative, weight, at)
-        for at in (outside, 1 - outside)
+        for at in (outside[0], 1 - outside[1])
     )
     return down, up
 

@@ -32,6 +32,13 @@ def test_the_band_holds_what_it_says():
     assert 0.93 <= np.mean([case.days_inside for case in steady]) <= 0.99
 
 
+def test_the_band_of_a_new_series_holds_too():
+    new = list(forecast_scores.cases(METHODS["weighted"], SERIES, HORIZON, most=6, history=14))
+    steady = [case for case in new if not case.series.startswith(JUMPING)]
+    assert 0.93 <= np.mean([case.inside for case in steady]) <= 0.99
+    assert np.mean([case.inside for case in new]) >= 0.88
+
+
 def test_a_jump_that_nothing_announces_costs_the_band_a_little():
     jumping = [case for case in CASES["weighted"] if case.series.startswith(JUMPING)]
     assert np.mean([case.inside for case in jumping]) >= 0.75
