@@ -95,6 +95,13 @@ def test_tokens_without_a_price(books):
     assert books.run(publish.months, MARCH, MAY, NOW, [("openai", "another")], "")[0].unpriced == ()
 
 
+def test_without_a_cost_report_no_day_waits_for_a_bill(books):
+    books.estimates(books.account(), books.window(0, 2), books.charge(0, 10), books.charge(1, 10))
+    [month] = months(books)
+    assert (month.settled, month.billed, month.estimated_only_days, month.compared) == (True, None, 0, None)
+    assert reconcile([month])[0].causes == ()
+
+
 def test_only_the_wanted_months_and_account(acme):
     acme.run(leases.release, acme.account("other"), due_in=timedelta(0))
     enter(acme, 5, account="other")
