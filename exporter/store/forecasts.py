@@ -199,7 +199,7 @@ def scores(db: Connection) -> list[StoredScore]:
 def newest(db: Connection, since: date, today: date) -> list[Newest]:
     """The newest forecast of each series and horizon made from `since` on, if its days are not over by `today`.
 
-    Removed accounts are left out.
+    Removed accounts and budgets are left out.
     """
     rows = db.execute(
         text(
@@ -207,7 +207,8 @@ def newest(db: Connection, since: date, today: date) -> list[Newest]:
             " coalesce(a.team, '') AS team, horizon, made_on, since, until, spent, total, lower, upper, method,"
             " volatility FROM (SELECT * FROM forecasts WHERE made_on >= :since AND until > :today AND NOT hindcast) f"
             " LEFT JOIN (SELECT id, provider, team, removed_at FROM accounts) a ON a.id = f.account_id"
-            f" WHERE a.removed_at IS NULL ORDER BY {_KEY}, horizon, made_on DESC"
+            " WHERE a.removed_at IS NULL AND (level <> 'budget' OR EXISTS (SELECT FROM budgets b WHERE b.id = f.name))"
+            f" ORDER BY {_KEY}, horizon, made_on DESC"
         ),
         {"since": since, "today": today},
     )

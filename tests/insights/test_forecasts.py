@@ -13,6 +13,7 @@ from exporter.insights.context import Context
 from exporter.insights.panel import read_panel
 from exporter.pricing import NoList, PriceBook
 from exporter.store import budgets
+from exporter.store import forecasts as store
 
 MARCH = date(2026, 3, 1)  # the first day of `books`: a Sunday
 TEN = 10.0
@@ -285,10 +286,17 @@ def test_a_budget_with_a_month_of_its_own_zone(books):
     assert lower < total < upper
 
 
+def shown(books, day: int) -> set[str]:
+    today = MARCH + timedelta(day)
+    return {one.key.level for one in books.run(store.newest, today, today)}
+
+
 def test_a_budget_that_is_removed_takes_its_outlook_with_it(books):
     spend(books, 0, 20)
     books.run(budgets.add, Budget(id="b", amount=Decimal(1)))
     refresh(books, 20)
     assert books.one("SELECT count(*) FROM budget_outlooks") == 1
+    assert "budget" in shown(books, 20)
     books.run(budgets.remove, "b")
+    assert shown(books, 20) == {"total", "provider", "team", "account"}
     assert books.one("SELECT count(*) FROM budget_outlooks") == 0
