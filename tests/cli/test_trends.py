@@ -71,7 +71,7 @@ def test_json_has_it_all_once_it_is_analysed(spending):
 
 def test_a_total_of_new_accounts_has_nothing_to_compare_with(spending, rows):
     rows("DELETE FROM best_days WHERE account_id <> 'new'")
-    before = "date_trunc('month', spend_today()::timestamp)::date - 1"
+    before = "(date_trunc('month', spend_today()::timestamp) - interval '1 month' + interval '1 day')::date"
     rows(f"INSERT INTO best_days SELECT 'acme', {before}, 'manual', true, 10")
     found = json.loads(spending("trends", "--json").stdout)
     for line in (found["total"], found["accounts"]["acme"]):
