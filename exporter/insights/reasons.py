@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date, timedelta
 
 from sqlalchemy import Connection
@@ -114,8 +114,7 @@ def _named(found: Explanation, account: str, names: Mapping[tuple[str, str], str
 
 
 def _parts(found: Explanation) -> dict[str, object]:
-    values = asdict(found)
-    return {name: values[name] for name in ("price", "volume", "mix", "new_scope")} | {
+    return {name: getattr(found, name) for name in ("price", "volume", "mix", "new_scope")} | {
         "contributors": [top._asdict() for top in found.contributors]
     }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -221,8 +221,8 @@ def _records(incidents: Iterable[tuple[int, Incident]]) -> str:
 
 
 def _record(id_: int, incident: Incident) -> dict[str, Any]:
-    values = asdict(incident)
-    return {"id": id_, "account_id": values.pop("account"), "family": incident.family} | values
+    values = {name: getattr(incident, name) for name in _FIELDS if name != "account_id"}
+    return {"id": id_, "account_id": incident.account} | values
 
 
 def _anomaly(row: Row[Any]) -> Anomaly:
