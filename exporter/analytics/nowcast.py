@@ -1,6 +1,6 @@
 """What a day that is still filling up will come to: from what is seen, how days usually arrive, and what to expect.
 
-One rule: a nowcast is never below what is seen, and the less of a day is usually there by now, the less it says.
+One rule: a nowcast is never below what is seen, and the less of a day is usually there by now, the less that says.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DECILES = 2 * 1.281552  # from the lowest tenth to the highest one, in standard 
 _LOOKBACK, _LEVEL, _SCORED = 56, 14, 42  # days: for the weekday's share, for the level, for how far off it is
 _SMALLEST = 0.02  # of the level: amounts below it are all the same
 _CLOSEST, _UNKNOWN = 0.05, 0.5  # how far off an expectation is, in logs: at least, and while there is little to score
-_LEAST_SHARE, _SHARE_NOISE = 0.005, 0.03
+_LEAST_SHARE, _MOST_SHARE, _SHARE_NOISE = 0.005, 2.0, 0.03
 _TOLD = 0.8
 _SURPRISE = 2.0  # standard deviations
 _CAUTION = 1.1  # days differ by more than a few of them show: measured, see benchmarks/nowcast.py
@@ -83,10 +83,10 @@ def _weekend(day: date) -> bool:
 def learnt(days: Sequence[date], observed: Matrix, finals: Days) -> Profile:
     """The profile of these days, from the dollars observed at each age (a row per day) and what each day came to.
 
-    Days that came to nothing say nothing. What later proved too much counts as all of it.
+    Days that came to nothing say nothing. Where an estimate was above the bill to come, the share is above 1.
     """
     known = np.where(finals > 0, finals, np.nan)[:, None]
-    return Profile(days, np.clip(_carried(observed) / known, 0.0, 1.0))
+    return Profile(days, np.clip(_carried(observed) / known, 0.0, _MOST_SHARE))
 
 
 def of_hours(days: Sequence[date], hourly: Matrix, finals: Days) -> Profile:
@@ -182,25 +182,28 @@ def complete(seen: float, usual: Days, expected: Expectation | None) -> Nowcast 
     """The nowcast of a day of which `seen` dollars are there, `usual` being past days' shares at this age.
 
     Two opinions, weighted in logs by how sure each is: what is seen divided by its usual share, and `expected`.
+    The range begins below what is seen where past days came down, as estimates do when the bill arrives.
     None: too few days are known, or there is no expectation and hardly anything of a day is ever there by now.
     """
     if len(usual) < FEWEST:
         return None
-    share = float(np.median(usual))
+    shares = np.sort(usual)
+    share = min(float(np.median(shares)), 1.0)
     there = max(seen, expected.least if expected else 0.0)
     if expected is None and share < _BLIND:
         return None
     if there <= 0:
         return Nowcast(0.0, 0.0, 0.0, share)
-    logs = np.log(np.maximum(np.sort(usual), _LEAST_SHARE))
+    logs = np.log(np.maximum(shares, _LEAST_SHARE))
     middle = float(np.median(logs))
     arrival = _arrival(logs, share)
     centre, spread = _blend(math.log(there) - middle, arrival, expected)
     reach = _CAUTION * _student(len(usual) - 1) * spread
     # Where nearly all days are complete by now and few are late, those few are the band.
     late = (middle - float(logs[1])) * (spread / arrival) ** 2 if arrival else 0.0
-    lower, best, upper = (max(seen, math.exp(centre + side)) for side in (-reach, 0.0, max(reach, late)))
-    return Nowcast(best, lower, upper, share)
+    best, upper = (max(seen, math.exp(centre + side)) for side in (0.0, max(reach, late)))
+    lower = max(seen / max(float(shares[-2]), 1.0), math.exp(centre - reach))
+    return Nowcast(best, min(lower, best), upper, share)
 
 
 def _arrival(logs: Days, share: float) -> float:

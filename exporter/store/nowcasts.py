@@ -156,7 +156,7 @@ def current(db: Connection, now: datetime) -> list[Published]:
     """
     rows = db.execute(
         text(
-            "SELECT a.provider, a.id, a.team, n.day, f.usd, greatest(n.expected, f.usd), greatest(n.lower, f.usd),"
+            "SELECT a.provider, a.id, a.team, n.day, f.usd, greatest(n.expected, f.usd), n.lower,"
             " greatest(n.upper, f.usd), n.completeness FROM nowcasts n JOIN accounts a ON a.id = n.account_id"
             " JOIN sync_state s ON s.account_id = a.id"
             " LEFT JOIN best_days b ON b.account_id = n.account_id AND b.day = n.day"

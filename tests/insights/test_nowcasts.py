@@ -207,7 +207,7 @@ def test_what_arrived_since_the_analysis_counts(books, lease):
     told(books, lease, 20.5, 5)
     found = published(books, now)
     today = ("openai", "acme", "core", "today")
-    assert found["nowcast_usd"][today] == found["nowcast_lower_usd"][today] == 200
+    assert found["nowcast_usd"][today] == found["nowcast_upper_usd"][today] == 200
 
 
 def test_a_budget_with_today_and_yesterday_completed(books, lease):

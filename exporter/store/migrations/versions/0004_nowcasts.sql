@@ -22,5 +22,5 @@ CREATE TABLE nowcasts (
     upper        double precision NOT NULL,
     completeness double precision NOT NULL CHECK (completeness BETWEEN 0 AND 1), -- the share usually there by then
     PRIMARY KEY (account_id, day),
-    CHECK (seen <= lower AND lower <= expected AND expected <= upper)
+    CHECK (seen <= expected AND lower <= expected AND expected <= upper)
 );
