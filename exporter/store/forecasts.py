@@ -101,30 +101,41 @@ _COLUMNS = {
     "daily": "float8[]", "daily_lower": "float8[]", "daily_upper": "float8[]",
 }  # fmt: skip
 _KEY = "account_id, level, name"
+_PRIMARY = ("account_id", "level", "name", "horizon", "made_on")
 
 
-def replace_day(db: Connection, made_on: date, rows: Iterable[StoredForecast]) -> None:
-    """Make the forecasts of one day exactly these."""
-    db.execute(text("DELETE FROM forecasts WHERE made_on = :made_on"), {"made_on": made_on})
-    _insert(db, rows)
+def replace_day(db: Connection, made_on: date, rows: Sequence[StoredForecast]) -> None:
+    """Make the forecasts of one day exactly these. What is the same is not written again: most runs change little."""
+    keys = zip(*{row.key for row in rows}, strict=True) if rows else ((), (), ())
+    db.execute(
+        text(
+            "DELETE FROM forecasts f WHERE made_on = :made_on AND NOT EXISTS (SELECT FROM"
+            " unnest(CAST(:accounts AS text[]), CAST(:levels AS text[]), CAST(:names AS text[]))"
+            " AS k(account, level, name) WHERE (k.account, k.level, k.name) = (f.account_id, f.level, f.name))"
+        ),
+        {"made_on": made_on, **dict(zip(("accounts", "levels", "names"), map(list, keys), strict=True))},
+    )
+    values = [name for name in _COLUMNS if name not in _PRIMARY]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in values)
+    before, after = (", ".join(f"{of}.{name}" for name in values) for of in ("f", "excluded"))
+    _insert(db, rows, f"({', '.join(_PRIMARY)}) DO UPDATE SET {changes} WHERE ({before}) IS DISTINCT FROM ({after})")
 
 
 def add_hindcasts(db: Connection, rows: Iterable[StoredForecast]) -> None:
     """Add forecasts made afterwards; one that is there already stays."""
-    _insert(db, rows)
+    _insert(db, rows, "DO NOTHING")
 
 
-def _insert(db: Connection, rows: Iterable[StoredForecast]) -> None:
+def _insert(db: Connection, rows: Iterable[StoredForecast], conflict: str) -> None:
     """All in one statement."""
-    told = [_facts(row) for row in rows]
     columns = ", ".join(_COLUMNS)
     typed = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
     db.execute(
         text(
-            f"INSERT INTO forecasts ({columns}) SELECT {columns} FROM json_to_recordset(CAST(:rows AS json))"
-            f" AS r({typed}) ON CONFLICT DO NOTHING"
+            f"INSERT INTO forecasts AS f ({columns}) SELECT {columns} FROM json_to_recordset(CAST(:rows AS json))"
+            f" AS r({typed}) ON CONFLICT {conflict}"
         ),
-        {"rows": json.dumps(told, default=str, allow_nan=False)},
+        {"rows": json.dumps([_facts(row) for row in rows], default=str, allow_nan=False)},
     )
 
 

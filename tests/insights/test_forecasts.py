@@ -103,6 +103,18 @@ def test_a_day_again_replaces_its_own_forecasts_only(books):
     assert books.one("SELECT count(*) FROM forecasts WHERE level = 'total' AND horizon = '30d'") == 2
 
 
+def test_what_is_the_same_is_not_written_again_and_what_is_gone_goes(books):
+    spend(books, 0, 20)
+    books.run(budgets.add, Budget(id="b", amount=Decimal(100)))
+    refresh(books, 20)
+    written = "SELECT level, horizon, ctid::text, xmin::text FROM forecasts WHERE level <> 'budget' ORDER BY 1, 2"
+    before = books.rows(written)
+    books.run(budgets.remove, "b")
+    refresh(books, 20)
+    assert books.rows(written) == before
+    assert books.one("SELECT count(*) FROM forecasts WHERE level = 'budget'") == 0
+
+
 def test_today_is_no_part_of_a_forecast(books):
     lease = spend(books, 0, 30)
     refresh(books, 30)

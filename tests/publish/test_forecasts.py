@@ -37,6 +37,8 @@ def analysed(books, day: float) -> None:
 
 def published(books, day: float) -> dict[str, dict]:
     found = books.run(forecasts.families, books.moment(day))
+    for family in found:
+        assert {len(labels) for labels, _ in family.samples} == {len(family.definition.labels)}
     return {family.definition.name.removeprefix("spend_"): dict(family.samples) for family in found}
 
 
