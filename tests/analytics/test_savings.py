@@ -213,7 +213,7 @@ class TestCache:
         [
             flow(scope="tiny", cache_read=9),
             flow(scope="alike", input=85, cache_read=15),
-            flow(scope="dear", input=10, cache_read=20, cache_write=100),  # loses money itself
+            flow(scope="dear", cache_read=40, cache_write=150),  # loses money itself
         ],
     )
     def test_other_scopes_prove_nothing(self, peer):
@@ -293,6 +293,7 @@ class TestDiscounts:
 
 def test_the_larger_of_two_reasons_counts_and_small_ones_do_not():
     small = seat_saving(Seats("acme", Decimal(2), Decimal("1.98"), 1))
+    middle = seat_saving(Seats("acme", Decimal(2), Decimal(100), 1))
     large = seat_saving(Seats("acme", Decimal(2), Decimal(200), 1))
     other = seat_saving(Seats("beta", Decimal(2), Decimal(2), 1))
-    assert worth_it([small, None, other, large]) == [large, other]
+    assert worth_it([small, None, other, middle, large, middle]) == [large, other]

@@ -35,7 +35,7 @@ def refreshed(books, now):
     return refresh
 
 
-def consume(books, days=DAYS, *, charges=(), **dimensions):
+def consume(books, days=DAYS, **dimensions):
     """Every day 1 M input tokens and 0.2 M output tokens in 100 requests: $10 at list prices."""
     dimensions = {"model": OPUS, "scope": "web"} | dimensions
     rows = [
@@ -50,7 +50,7 @@ def consume(books, days=DAYS, *, charges=(), **dimensions):
     money = [books.charge(day, 10, **dimensions | {"meter": "input"}) for day in range(DAYS - days, DAYS)]
     lease = books.account(provider="anthropic")
     books.read(lease, "usage", Source.USAGE_API, books.window(DAYS - days, DAYS), usage=[rows],
-               charges=[[*money, *charges]], money=Source.PRICED_USAGE)  # fmt: skip
+               charges=[money], money=Source.PRICED_USAGE)  # fmt: skip
     return lease
 
 
@@ -85,6 +85,17 @@ def test_scopes_are_added_up_and_old_findings_are_absent(books, now, refreshed):
     assert samples(books, now + timedelta(days=2)) == {}
 
 
+def test_today_is_not_over(books, now, refreshed):
+    lease = consume(books)
+    names = {"model": OPUS, "scope": "web"}
+    requests = [books.usage(DAYS, 5, meter="requests", unit="requests", **names), books.usage(DAYS, M, **names)]
+    books.read(lease, "usage/today", Source.USAGE_API, books.window(DAYS, DAYS + 1), usage=[requests],
+               charges=[[books.charge(DAYS, 500, **names)]], money=Source.PRICED_USAGE)  # fmt: skip
+    refreshed()
+    assert samples(books, now)["spend_cost_per_request_usd"] == {("anthropic", "acme", OPUS): 0.1}
+    assert [one.usd_per_month for one in books.run(store.found, now)] == [60]
+
+
 def test_a_run_replaces_what_the_last_one_found(books, now, refreshed):
     consume(books)
     refreshed()
@@ -108,7 +119,8 @@ def test_a_few_days_are_no_month(books, now, refreshed):
 
 def test_a_discount_is_respected(books, now, refreshed):
     lease = consume(books)
-    billed = [books.charge(day, 8, meter="tokens", model=OPUS, scope="web") for day in range(DAYS)]
+    names = {"meter": "tokens", "model": OPUS, "scope": "web"}
+    billed = [books.charge(day, 8 if day < DAYS - 2 else 1, **names) for day in range(DAYS)]  # the rest is to come
     books.costs(lease, books.window(0, DAYS), *billed, settled_until=books.moment(DAYS - 2))
     refreshed()
     [found] = books.run(store.found, now)
@@ -144,9 +156,12 @@ def test_a_nightly_flow_could_be_batches_and_an_office_could_not(books, now, ref
     rows = [
         *hourly(books, (23, 0, 1, 2, 3, 4, 12, 13)),  # six of eight by night
         *hourly(books, range(8, 18), key="office"),
+        *hourly(books, (1, 2, 3), service_tier="flex"),
         *hourly(books, (1, 2, 3), key="batches", service_tier="batch"),
     ]
     books.read(lease, "usage", Source.USAGE_API, books.window(0, DAYS), usage=[rows])
+    days = [books.usage(day, M, model=OPUS, scope="web", api_key="night") for day in range(DAYS)]
+    books.read(lease, "usage/days", Source.USAGE_API, books.window(0, DAYS), usage=[days])
     refreshed()
     [found] = [one for one in books.run(store.found, now) if one.kind == "batch"]
     # 30 × 0.8 M tokens, $2.50 a million less, three quarters of it

@@ -80,7 +80,7 @@ def _reachable(flow: Flow, own: CacheEffect, peers: Iterable[Flow], prices: Pric
     best: tuple[CacheEffect, str] | None = None
     for peer in peers:
         effect = cache_effect(peer.model, peer.mix, prices)
-        if effect is None or effect.net is None or effect.net <= 0 or effect.total < COMPARABLE * own.total:
+        if effect is None or effect.net is None or effect.total < COMPARABLE * own.total:
             continue
         if best is None or effect.hit_ratio > best[0].hit_ratio:
             best = effect, peer.scope
