@@ -17,11 +17,11 @@ from exporter.analytics.series import Days
 from exporter.domain import DAY, Subject
 from exporter.insights.context import Context
 from exporter.insights.panel import Panel
+from exporter.insights.reasons import LEVELS
 from exporter.insights.upkeep import keep
 from exporter.store import accounts, anomalies, daily, day_lines
 from exporter.store.anomalies import Incident
 
-LEVELS = ("account", "scope", "model", "total")
 SURE = 0.98  # of a day's final figure: enough to judge it
 Series = tuple[Subject, date, Days]
 Completeness = Mapping[tuple[str, date], float]

@@ -1,36 +1,45 @@
 """Why an incident's first day was dearer or cheaper: its bill beside the usual bill of that weekday.
 
-One rule: one query for the days of all new incidents. What is compared are the mean of the last four same weekdays that
-were no incident themselves, and the day.
+One rule: one query for the days of all new incidents. The day is compared with the last four same weekdays, or with the
+week before where that is nearer to what was expected: after a new level, or at something young.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
+from statistics import fmean
 
 from sqlalchemy import Connection
 
 from exporter.analytics.explain import Explanation, Line, explain
+from exporter.analytics.series import Days
+from exporter.domain import DAY
+from exporter.insights.panel import Panel
 from exporter.store import day_lines
-from exporter.store.anomalies import Incident
+from exporter.store.anomalies import Incident, Key
 from exporter.store.day_lines import DayLine
 
 WEEK = timedelta(days=7)
 WEEKS = 4
+LEVELS = ("account", "scope", "model", "total")
 Bills = Mapping[tuple[str, date], Sequence[Line]]
 """The lines of each account and day."""
+Part = tuple[str, str, str]
+"""Account, scope and model, of which a series is; all empty: the total."""
 
 
 def with_reasons(
-    db: Connection, incidents: Iterable[Incident], others: Iterable[Incident], accounts: Collection[str]
+    db: Connection, incidents: Iterable[Incident], others: Iterable[Incident], panel: Panel
 ) -> list[Incident]:
     """The incidents, explained. `others`: all that is known, so that no incident is compared with another one."""
     ones = list(incidents)
-    busy = _busy(others)
-    before = {one.key: _usual_days(one, busy) for one in ones if one.kind != "requests"}
+    accounts = sorted(subject.account for subject, _, _ in panel.of("account"))
+    before = _usual_days([one for one in ones if one.kind != "requests"], _busy(others), panel)
     wanted = {
         (account, day)
         for one in ones
@@ -46,19 +55,39 @@ def with_reasons(
     ]
 
 
-def _busy(incidents: Iterable[Incident]) -> dict[tuple[str, str, str], set[date]]:
+def _busy(incidents: Iterable[Incident]) -> dict[Part, set[date]]:
     """The days of each series that belong to an incident."""
-    days: dict[tuple[str, str, str], set[date]] = defaultdict(set)
+    days: dict[Part, set[date]] = defaultdict(set)
     for one in incidents:
         length = (one.until - one.day).days + 1
         days[one.account, one.scope, one.model].update(one.day + timedelta(days=day) for day in range(length))
     return days
 
 
-def _usual_days(one: Incident, busy: Mapping[tuple[str, str, str], Collection[date]]) -> list[date]:
-    taken = busy.get((one.account, one.scope, one.model), ())
-    same_weekdays = [one.day - week * WEEK for week in range(1, WEEKS + 1)]
-    return [day for day in same_weekdays if day not in taken] or [one.day - timedelta(days=day) for day in range(1, 8)]
+def _usual_days(
+    incidents: Iterable[Incident], busy: Mapping[Part, Collection[date]], panel: Panel
+) -> dict[Key, Sequence[date]]:
+    costs = {(one.account, one.scope, one.model): values for one, values in panel.series.items() if one.level in LEVELS}
+    usual: dict[Key, Sequence[date]] = {}
+    for one in incidents:
+        part = one.account, one.scope, one.model
+        by_day = partial(_cost_of, panel.first, costs[part])
+        usual[one.key] = _nearest(one, busy.get(part, ()), by_day)
+    return usual
+
+
+def _cost_of(first: date, values: Days, day: date) -> float:
+    place = (day - first).days
+    return float(values[place]) if place >= 0 else math.nan
+
+
+def _nearest(one: Incident, busy: Collection[date], cost_of: Callable[[date], float]) -> Sequence[date]:
+    """Of the days it may be compared with, those whose mean is nearest to what was expected."""
+    weekdays = [one.day - week * WEEK for week in range(1, WEEKS + 1)]
+    days = [one.day - day * DAY for day in range(1, WEEK.days + 1)]
+    choices = [[day for day in some if day not in busy and not math.isnan(cost_of(day))] for some in (weekdays, days)]
+    known = [choice for choice in choices if choice] or [days]
+    return min(known, key=lambda choice: abs(fmean(map(cost_of, choice)) - one.expected))
 
 
 def _bills(lines: Iterable[DayLine]) -> dict[tuple[str, date], list[Line]]:

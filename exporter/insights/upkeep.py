@@ -29,7 +29,7 @@ def keep(db: Connection, context: Context, found: Sequence[Incident], until: Map
     stored = _stored(db, context)
     judged = {account: Judged(_books_begin(context.panel, account), day) for account, day in until.items()}
     again = _judged_again(anomalies.judged(db), judged)
-    current = _current(db, [one for one in found if one.day >= again[one.account]], found, stored, until)
+    current = _current(db, context.panel, [one for one in found if one.day >= again[one.account]], found, stored)
     new = [one for one in current if one.key not in stored]
     gone = _gone(stored, {one.key for one in current}, again, until)
     anomalies.add(db, new, context.now)
@@ -64,17 +64,11 @@ def _judged_again(before: Mapping[str, Judged], now: Mapping[str, Judged]) -> di
 
 
 def _current(
-    db: Connection,
-    judged: Iterable[Incident],
-    found: Sequence[Incident],
-    stored: Stored,
-    accounts: Iterable[str],
+    db: Connection, panel: Panel, judged: Iterable[Incident], found: Sequence[Incident], stored: Stored
 ) -> list[Incident]:
     """What is to be stored: as it was, where its day was not corrected; with a reason, where it is new."""
     ones = [_as_stored(one, stored.get(one.key)) for one in judged]
-    explained = with_reasons(
-        db, (one for one in ones if not one.explanation), found, [name for name in accounts if name]
-    )
+    explained = with_reasons(db, (one for one in ones if not one.explanation), found, panel)
     plans = planned.every(db)
     return [
         replace(one, planned=plan_for(one, plans)) for one in (*(one for one in ones if one.explanation), *explained)

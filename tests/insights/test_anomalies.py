@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from exporter.domain import Name
+from exporter.domain import Name, Source
 from exporter.insights import anomalies
 from exporter.insights.context import Context
 from exporter.insights.panel import read_panel
@@ -272,6 +272,64 @@ def test_a_new_scope_is_named_as_the_reason(books):
     [event] = events(books, 51)
     assert event.incident.parts["new_scope"] == pytest.approx(300)
     assert event.incident.explanation == "+$300.00 (×5.3): +$300.00 new scopes; most from new / large +$300.00."
+
+
+def test_after_a_new_level_a_day_is_compared_with_the_days_before_it(books):
+    spend(books, 64, lambda day, _: 8.0 if day == 63 else 2.0 if day >= 45 else 1.0)
+    refresh(books, 64)
+    [event] = events(books, 64)
+    assert event.incident.expected == pytest.approx(140)
+    assert event.incident.explanation.startswith("+$420.00 (×4.0): +$420.00 volume;")
+
+
+def test_days_of_another_incident_are_nothing_to_compare_with(books):
+    spend(books, 58, lambda day, line: 6.0 if day in (43, 57) and line == ("web", "large") else 1.0)
+    refresh(books, 58)
+    [event] = events(books, 58)
+    assert event.incident.explanation.startswith("+$200.00 (×3.9)")
+
+
+def test_a_bill_without_models_is_compared_with_the_tokens_of_its_scope(books):
+    lease = books.account()
+    charges = [books.charge(day, 60 if day == 50 else 10, scope="web") for day in range(51)]
+    usage = [books.usage(day, 6000 if day == 50 else 1000, scope="web", model="large") for day in range(51)]
+    active = [books.usage(day, 5000, scope="web", model="large") for day in range(51)]
+    books.costs(lease, books.window(0, 51), *charges, settled_until=books.moment(51))
+    books.tokens(lease, books.window(0, 51), *usage)
+    books.read(lease, "activity", Source.ANALYTICS, books.window(0, 51), usage=[active])  # overlaps: never added up
+    refresh(books, 51)
+    [event] = events(books, 51)
+    assert event.incident.explanation == "+$50.00 (×6.0): +$50.00 volume; most from web +$50.00."
+
+
+def test_what_is_typed_in_is_judged_up_to_its_last_charge(books):
+    lease = books.account()
+    charges = [books.charge(day, 60 if day == 50 else 10) for day in range(51)]
+    books.read(lease, "typed", Source.MANUAL, books.window(0, 51), charges=[charges])
+    books.rows("DELETE FROM report_state RETURNING 1")  # nothing is ever read of it
+    refresh(books, 70)
+    assert [one.incident.kind for one in everything(books, 70) if one.incident.level == "account"] == ["spike"]
+
+
+def test_days_that_are_as_good_as_complete_need_not_wait(books):
+    spend(books, 52, spike, settled=50)
+    panel = books.run(read_panel, books.moment(52, 12))
+    [(account, _, _)] = panel.of("account")
+    sure, unsure = MARCH + timedelta(50), MARCH + timedelta(51)
+    assert anomalies.judged_until(panel, account, {("acme", sure): 0.98, ("acme", unsure): 0.97}) == unsure
+    assert anomalies.judged_until(panel, account, {("acme", unsure): 1.0}) == sure
+
+
+def test_what_somebody_judged_keeps_standing(books):
+    lease = spend(books, 51, spike)
+    refresh(books, 51)
+    [event] = events(books, 51)
+    [part] = [one for one in everything(books, 51) if one.incident.level == "scope"]
+    books.run(store.link, {part.id: None})
+    judge(books, part.id, "dismissed")
+    refreshed(books, 52, lease, spike)
+    assert {one.id: one.part_of for one in everything(books, 52)}[part.id] is None
+    assert [one.id for one in events(books, 52)] == [event.id]
 
 
 def test_without_the_tokens_of_a_day_nothing_is_said_of_volume(books):
