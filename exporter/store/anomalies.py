@@ -17,6 +17,7 @@ from exporter.domain import Subject, day_of
 from exporter.errors import ConfigError
 
 OPEN_AFTER = 2  # days from an anomaly's last day to the newest judged one, while it stays open
+STAYS = 3  # days in a row after which it is the new level: counted from them, whatever still comes
 OPEN_AT_MOST = timedelta(days=60)  # so that the first look at a long history raises no old alarm
 
 
@@ -108,7 +109,8 @@ _FIELDS = {
 _RECORD = ", ".join(f"{name} {type_}" for name, type_ in _FIELDS.items())
 _OPEN = (
     "n.part_of IS NULL AND n.planned IS NULL AND n.withdrawn_at IS NULL AND n.verdict IN ('', 'confirmed')"
-    " AND n.until >= j.until - 1 - CAST(:after AS int) AND n.day >= :oldest"
+    " AND CASE n.became WHEN 'level_shift' THEN least(n.until, n.day + CAST(:stays AS int) - 1) ELSE n.until END"
+    "  >= j.until - 1 - CAST(:after AS int) AND n.day >= :oldest"
 )
 _ANOMALIES = (
     f"SELECT n.*, coalesce(a.provider, '') AS provider, coalesce(a.team, '') AS team, coalesce({_OPEN}, false) AS open"
@@ -213,7 +215,7 @@ def note_judged(db: Connection, accounts: Mapping[str, Judged]) -> None:
 
 
 def _open(now: datetime) -> dict[str, Any]:
-    return {"after": OPEN_AFTER, "oldest": day_of(now - OPEN_AT_MOST)}
+    return {"after": OPEN_AFTER, "stays": STAYS, "oldest": day_of(now - OPEN_AT_MOST)}
 
 
 def _records(incidents: Iterable[tuple[int, Incident]]) -> str:

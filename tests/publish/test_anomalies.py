@@ -124,6 +124,12 @@ def test_open_until_two_judged_days_are_past(books, judged, is_open):
     assert ("active" in published(books, judged)) is is_open
 
 
+@pytest.mark.parametrize(("judged", "is_open"), [(55, True), (56, False)])
+def test_a_new_level_is_soon_nothing_new(books, judged, is_open):
+    kept(books, replace(ONE, became="level_shift", until=ONE.day + timedelta(20)), until=judged)
+    assert ("active" in published(books, judged)) is is_open
+
+
 def test_nothing_is_open_for_more_than_sixty_days(books):
     kept(books, ONE)
     assert "active" in published(books, 110)
