@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
 Labels = tuple[tuple[str, str], ...]
+Held = tuple[Mapping[str, str], Sequence[float]]
+"""A label set, and the times (seconds since the epoch) at which an expression held for it."""
 LATEST = timedelta(days=5)  # after an event's end: when an alert about it is about something else
 
 
@@ -67,7 +69,7 @@ class Score:
 
 def firings(
     alert: str,
-    held: Iterable[tuple[Mapping[str, str], Sequence[float]]],
+    held: Iterable[Held],
     waits: timedelta,
     step: timedelta,
     end: datetime,
@@ -78,7 +80,7 @@ def firings(
         for first, last in _stretches(times, step):
             until = last + step
             if first + waits < until:
-                name = tuple(sorted(item for item in labels.items() if item[0] != "__name__"))
+                name = tuple(sorted(labels.items()))
                 found.append(Firing(alert, name, first + waits, until if until <= end else None))
     return sorted(found, key=lambda one: (one.since, one.labels))
 

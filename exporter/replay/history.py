@@ -6,7 +6,7 @@ tables that hide the real ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -29,19 +29,25 @@ FINDINGS = (
     *("analysis_state", "forecasts", "forecast_scores", "budget_outlooks", "anomalies", "nowcasts", "arrivals"),
     *("trends", "weekday_hours", "savings", "cache_effects", "unit_costs"),
 )
-# A nowcast needs to have watched the day fill up, which books don't remember.
-SKIPPED = ("nowcasts",)
+# A real nowcast needs to have watched the day fill up, which books don't remember; the others are in no alert.
+STEPS_PLAYED = ("forecasts", "anomalies")
+LAST_MINUTE = timedelta(minutes=1)
 NOT_REMEMBERED = (
     *(catalog.RECOGNIZED_USD, catalog.REVERSED_USD, catalog.TOKENS_RECOGNIZED, catalog.TOKENS_REVERSED),
     *(catalog.DATA_LATEST, catalog.DATA_SETTLED, catalog.PROVIDER_UP, catalog.LAST_SUCCESS, catalog.LAST_DURATION),
     *(catalog.CONSECUTIVE_FAILURES, catalog.LAST_FAILURE, catalog.BACKFILL_PROGRESS),
-    *(catalog.NOWCAST_USD, catalog.NOWCAST_LOWER_USD, catalog.NOWCAST_UPPER_USD, catalog.BUDGET_NOWCAST_USD),
-    *(catalog.NOWCAST_COMPLETENESS_RATIO, catalog.ANALYSIS_LAST_SUCCESS),
+    *(
+        catalog.BUDGET_NOWCAST_USD,
+        catalog.NOWCAST_COMPLETENESS_RATIO,
+        catalog.ANALYSIS_LAST_SUCCESS,
+        catalog.UNPRICED_TOKENS_MONTH_TO_DATE,
+    ),
+    *(catalog.TREND_USD_PER_DAY, catalog.TREND_STATE, catalog.GROWTH_RATIO),
+    *(catalog.POTENTIAL_SAVING_USD, catalog.CACHE_HIT_RATIO, catalog.CACHE_NET_SAVING_USD),
+    *(catalog.COST_PER_REQUEST_USD, catalog.INVOICE_DIFFERENCE_USD),
 )
 REMEMBERED = frozenset(one.name for one in catalog.PRODUCT if one not in NOT_REMEMBERED)
 """The metrics of which every past day can be told."""
-LAST_MINUTE = timedelta(minutes=1)
-
 Day = tuple[datetime, list[Family]]
 """A moment, and the families of it."""
 
@@ -58,18 +64,35 @@ def days(db: Connection, first: date, end: date, context: ContextOf) -> Iterator
     while day < end:
         now = Period.of_day(day).end - LAST_MINUTE
         seen = context(db, now)
-        for name, step in STEPS.items():
-            if name not in SKIPPED:
-                step(db, seen)
+        for name in STEPS_PLAYED:
+            STEPS[name](db, seen)
         yield now, _families(db, now, seen.fixed_rates)
         day += DAY
 
 
 def _families(db: Connection, now: datetime, rates: Mapping[str, Decimal]) -> list[Family]:
     calendar, folding = Calendar(day_of(now)), Folding(DEFAULT_CAP, figures.kept_series(db))
-    accounts = [(one.provider, one.account, one.name, one.team, one.category) for one in figures.account_figures(db)]
-    known = Family(catalog.ACCOUNT_INFO, [(labels, 1.0) for labels in accounts])
-    return [known, *spend.of_days(db, calendar, folding, ()), *findings(db, now, rates)]
+    accounts = figures.account_figures(db)
+    names = [(one.provider, one.account, one.name, one.team, one.category) for one in accounts]
+    money = spend.of_days(db, calendar, folding, ())
+    return [
+        Family(catalog.ACCOUNT_INFO, [(labels, 1.0) for labels in names]),
+        *money,
+        *_nowcasts(money),
+        *findings(db, now, rates),
+    ]
+
+
+def _nowcasts(money: Iterable[Family]) -> Iterator[Family]:
+    """At the end of a day nothing is left to complete: what is seen is what was to come."""
+    seen: dict[tuple[str, ...], float] = {}
+    for family in money:
+        if family.definition is catalog.TODAY_USD:
+            for labels, amount in family.samples:
+                account = (*labels[:3], "today")
+                seen[account] = seen.get(account, 0.0) + amount
+    for definition in (catalog.NOWCAST_USD, catalog.NOWCAST_LOWER_USD, catalog.NOWCAST_UPPER_USD):
+        yield Family(definition, list(seen.items()))
 
 
 def _hide(db: Connection) -> None:

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
-import yaml
 
 from exporter.errors import ConfigError, SpendError
+from exporter.replay import samples
 from exporter.replay.rules import Rule
+from exporter.replay.samples import Series
 
 STARTS_WITHIN = 30.0  # seconds
 
@@ -52,7 +52,7 @@ PROGRAMS = ("prometheus", "promtool")
 
 @dataclass(slots=True)
 class Past:
-    """A folder with the past in it. `step`: how far its moments are apart."""
+    """A folder with the past in it: the midnights from `first` to `last`, `step` apart."""
 
     programs: Programs
     folder: Path
@@ -65,24 +65,19 @@ class Past:
         self._promtool("create-blocks-from", "openmetrics", "--quiet", str(samples), str(self._data))
 
     def record(self, layer: Sequence[Rule]) -> None:
-        """Work recording rules out over the whole past."""
-        file = self.folder / "layer.yml"
-        rules = [{"record": rule.name, "expr": rule.expr, "labels": dict(rule.labels)} for rule in layer]
-        seconds = int(self.step.total_seconds())
-        file.write_text(yaml.safe_dump({"groups": [{"name": "layer", "interval": f"{seconds}s", "rules": rules}]}))
-        with self._serving() as url:
-            self._promtool(
-                "create-blocks-from", "rules", f"--url={url}", f"--start={self.first.timestamp():.0f}",
-                f"--end={self.last.timestamp():.0f}", f"--output-dir={self._data}", str(file),
-            )  # fmt: skip
+        """Work recording rules out over the whole past. (promtool's own way shifts each group by some hours.)"""
+        file = self.folder / "recorded.om"
+        found = self.held(layer)
+        with file.open("wb") as out:
+            samples.write_recorded(found, out)
+        self.fill(file)
 
-    def held(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, list[tuple[dict[str, str], list[float]]]]]:
-        """For each rule the label sets its expression held for, and when."""
+    def held(self, rules: Sequence[Rule]) -> list[tuple[Rule, list[Series]]]:
+        """What each rule's expression was at every midnight."""
         with self._serving() as url, httpx.Client(base_url=url, timeout=60) as client:
-            for rule in rules:
-                yield rule, [(one["metric"], [at for at, _ in one["values"]]) for one in self._asked(client, rule.expr)]
+            return [(rule, self._asked(client, rule.expr)) for rule in rules]
 
-    def _asked(self, client: httpx.Client, expr: str) -> list[dict[str, Any]]:
+    def _asked(self, client: httpx.Client, expr: str) -> list[Series]:
         asked = {
             "query": expr,
             "start": f"{self.first.timestamp():.0f}",
@@ -92,8 +87,7 @@ class Past:
         reply = client.post("/api/v1/query_range", data=asked).json()
         if reply["status"] != "success":
             raise SpendError(f"Prometheus refused a rule: {reply['error']}")
-        result: list[dict[str, Any]] = reply["data"]["result"]
-        return result
+        return [Series.of(one["metric"], one["values"]) for one in reply["data"]["result"]]
 
     @property
     def _data(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -18,10 +18,11 @@ from exporter.insights.context import Context
 from exporter.insights.panel import read_panel
 from exporter.pricing import PriceBook
 from exporter.replay import history, samples
-from exporter.replay.firing import Firing, firings
+from exporter.replay.firing import Firing, Held, firings
 from exporter.replay.history import ContextOf
 from exporter.replay.prometheus import Past, Programs
 from exporter.replay.rules import Rule, layers, needs, why_not
+from exporter.replay.samples import Series
 from exporter.store.database import Database
 
 
@@ -42,8 +43,8 @@ def replay(
 ) -> Replayed:
     """Run every alert over the UTC days in [first, end)."""
     alerts = [rule for rule in rules if rule.alerting]
-    left_out = {rule.name: why for rule in alerts if (why := why_not(rule, rules, history.REMEMBERED, DAY))}
-    playing = [rule for rule in alerts if rule.name not in left_out]
+    reasons = {at: why_not(rule, rules, history.REMEMBERED, DAY) for at, rule in enumerate(alerts)}
+    playing = [rule for at, rule in enumerate(alerts) if not reasons[at]]
     wanted: frozenset[str] = frozenset().union(*(needs(rule, rules) for rule in playing))
     sent: dict[str, list[Firing]] = {rule.name: [] for rule in playing}
     with TemporaryDirectory(prefix="spend-replay-") as folder:
@@ -52,8 +53,14 @@ def replay(
             if kept := [rule for rule in layer if needs(rule, rules) <= history.REMEMBERED]:
                 past.record(kept)
         for rule, held in past.held(playing):
-            sent[rule.name] += firings(rule.name, held, rule.waits, DAY, past.last)
-    return Replayed(sent, left_out)
+            sent[rule.name] += firings(rule.name, _days_ends(held), rule.waits, DAY, past.last)
+    return Replayed(sent, {rule.name: reasons[at] for at, rule in enumerate(alerts) if rule.name not in sent})
+
+
+def _days_ends(found: Iterable[Series]) -> list[Held]:
+    """Back from the midnight that ends a day to the day's last minute."""
+    minute = history.LAST_MINUTE.total_seconds()
+    return [(series.labels, [at - minute for at, _ in series.points]) for series in found]
 
 
 def context_of(prices: PriceBook, fixed_rates: Mapping[str, Decimal], sensitivity: Settings, today: date) -> ContextOf:
@@ -85,7 +92,6 @@ def _told(
 
     with suppress(_Done):
         database.call(read)
-    last_minutes = [Period.of_day(day).end - history.LAST_MINUTE for day in (first, end - DAY)]
-    past = Past(programs, folder, last_minutes[0], last_minutes[1], DAY)
+    past = Past(programs, folder, Period.of_day(first).end, Period.of_day(end).start, DAY)
     past.fill(file)
     return past
