@@ -12,8 +12,9 @@ import pytest
 
 from exporter.app.analyst import Analyst
 from exporter.app.job import Job
+from exporter.budgets import Budget
 from exporter.config import Config, Fx, PriceOverride, Settings, SpendFile
-from exporter.store import analysis, states
+from exporter.store import analysis, budgets, states
 from exporter.store.database import Database
 from exporter.store.facts import Counts
 from exporter.store.states import Run
@@ -76,6 +77,19 @@ async def test_it_runs_when_figures_changed_or_a_day_began(analyst, database, bo
     analyst.clock = lambda: NOW + timedelta(hours=13)
     assert await analyst.analyse()
     assert analyst.published.times == 3
+
+
+async def test_it_runs_hourly_and_for_a_new_budget(analyst, database):
+    assert await analyst.analyse()
+    analyst.clock = lambda: NOW + timedelta(minutes=59)
+    assert not await analyst.analyse()
+    analyst.clock = lambda: NOW + timedelta(hours=1)
+    assert await analyst.analyse()
+    assert not await analyst.analyse()
+    analyst.clock = lambda: datetime.now(UTC)
+    assert await analyst.analyse()  # another day
+    database.call(budgets.add, Budget(id="b", amount=Decimal(1)))
+    assert await analyst.analyse()
 
 
 async def test_only_one_replica_is_at_it(analyst, database):

@@ -6,18 +6,22 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from exporter.domain import day_of
+from exporter.domain import HOUR, day_of
 
 
 def claim(db: Connection, holder: str, *, now: datetime, lasts: timedelta) -> bool:
-    """True when there is something new to work out and nobody else is at it: then it is the caller's to do."""
+    """True when there is something new to work out and nobody else is at it: then it is the caller's to do.
+
+    New is a day, a sync that changed something, a budget, and an hour: nowcasts learn from hours without news, too.
+    """
     found = db.execute(
         text(
             "UPDATE analysis_state SET claimed_by = :holder, claimed_until = now() + :lasts"
             " WHERE claimed_until < now() AND (finished_at IS NULL OR day_seen IS DISTINCT FROM :today"
-            f"  OR books_seen < {_NEWEST}) RETURNING 1"
+            f"  OR books_seen < {_NEWEST} OR finished_at <= :hour_ago"
+            "  OR finished_at < (SELECT max(updated_at) FROM budgets)) RETURNING 1"
         ),
-        {"holder": holder, "lasts": lasts, "today": day_of(now)},
+        {"holder": holder, "lasts": lasts, "today": day_of(now), "hour_ago": now - HOUR},
     )
     return found.first() is not None
 

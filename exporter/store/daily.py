@@ -33,11 +33,13 @@ class DayAmount(NamedTuple):
 def spans(db: Connection) -> list[AccountSpan]:
     """Every account that ever had a charge, removed ones included: what they cost was spent.
 
-    How far an account reaches is told by its cost report, or by its other reports where it has none.
+    How far an account reaches is told by its cost report, or by its other reports where it has none. Of one that is
+    removed or switched off no more answers will come: its `end` is None, so that sums with it stay known.
     """
     rows = db.execute(
         text(
-            "SELECT a.id, a.provider, a.team, min(b.day) AS first, r.until FROM accounts a"
+            "SELECT a.id, a.provider, a.team, min(b.day) AS first,"
+            " CASE WHEN a.removed_at IS NULL AND NOT a.disabled THEN r.until END FROM accounts a"
             " JOIN best_days b ON b.account_id = a.id"
             " LEFT JOIN (SELECT account_id, (coalesce(min(read_until) FILTER (WHERE source = 'cost_api'),"
             "   min(read_until)) AT TIME ZONE 'UTC')::date AS until"

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from exporter.budgets import Budget
 from exporter.domain import Subject
@@ -57,6 +58,16 @@ def test_groups_are_sums_and_unknown_where_one_of_them_is(books):
     by_provider = series(found, "provider")
     assert by_provider[Subject("provider", "openai")] == [1, 1, 1, 1]
     np.testing.assert_array_equal(by_provider[Subject("provider", "anthropic")], [10, np.nan])
+
+
+@pytest.mark.parametrize("state", ["removed_at = now()", "disabled = true"])
+def test_an_account_that_will_answer_no_more_leaves_sums_known(books, state):
+    one, other = books.account("one"), books.account("other")
+    books.costs(one, books.window(0, 4), *(books.charge(day, 1) for day in range(4)))
+    books.costs(other, books.window(0, 2), books.charge(0, 10), books.charge(1, 10))
+    books.run(lambda db: db.execute(text(f"UPDATE accounts SET {state} WHERE id = 'other'")))
+
+    assert series(panel(books, 4), "total") == {Subject("total"): [11, 11, 1, 1]}
 
 
 def test_scopes_and_models_belong_to_their_account(books):

@@ -1,12 +1,10 @@
 """Trends and comparisons."""
 
-from pathlib import Path
-
-from alembic import op
+from exporter.store.migrations.script import run
 
 revision = "0006"
 down_revision = "0005"
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text())
+    run(__file__)

@@ -1,12 +1,10 @@
 """Savings and unit costs."""
 
-from pathlib import Path
-
-from alembic import op
+from exporter.store.migrations.script import run
 
 revision = "0007"
 down_revision = "0006"
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text())
+    run(__file__)
