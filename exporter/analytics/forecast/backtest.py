@@ -65,29 +65,22 @@ def offsets(values: Days, origins: np.ndarray) -> Floats:
 
 
 def run(values: Days, horizon: int) -> Backtest:
-    """Try every method at up to 40 origins a week apart, and weigh them by how far they missed.
-
-    The latest origins are tried on the days that have come, else a step would go unseen for a whole horizon. They
-    decide weights only: how far the mix misses is learnt from whole rounds.
-    """
+    """Try every method at up to 40 origins a week apart, and weigh them by how far they missed."""
     tried = days_tried(len(values), horizon)
-    origins = np.arange(len(values) - WEEK, FIRST_ORIGIN - 1, -WEEK)
-    unfinished = int((origins > len(values) - tried).sum())
-    origins = origins[: unfinished + ROUNDS]
-    if len(origins) <= unfinished:
+    origins = np.arange(len(values) - tried, FIRST_ORIGIN - 1, -WEEK)[:ROUNDS]
+    if not len(origins):
         return Backtest(BELIEF / BELIEF.sum(), 0, np.zeros(0), np.zeros((0, 0)))
     expected = paths(values, origins, tried)
-    came = np.concatenate([values, np.full(tried - WEEK, np.nan)])[origins[:, None] + np.arange(tried)]
+    came = values[origins[:, None] + np.arange(tried)]
     known = ~np.isnan(came)
     offset = offsets(values, origins)
     scale = offset * np.maximum(known.sum(axis=1), 1)
     truth = log(np.where(known, came, 0.0).sum(axis=1), scale)
     methods = log((expected * known[:, None, :]).sum(axis=2), scale[:, None])
-    share = np.minimum((len(values) - origins) / tried, 1.0)
-    weights = weigh(np.abs(truth[:, None] - methods), share**2)
+    weights = weigh(np.abs(truth[:, None] - methods))
     mixed = np.einsum("m,kmh->kh", weights, expected)
     daily = np.where(known, log(came, 2 * offset[:, None]) - log(mixed, 2 * offset[:, None]), np.nan)
-    return Backtest(weights, tried, (truth - methods @ weights)[unfinished:], daily[unfinished:])
+    return Backtest(weights, tried, truth - methods @ weights, daily)
 
 
 def log(amounts: Floats, offset: Floats) -> Floats:
@@ -95,12 +88,9 @@ def log(amounts: Floats, offset: Floats) -> Floats:
     return np.asarray(np.log(np.maximum(amounts + offset, 1e-3 * offset) + 1e-300))
 
 
-def weigh(misses: Floats, share: Floats) -> Floats:
-    """Weights from misses (rounds, methods), newest first, and what share of a round each is.
-
-    Few rounds change little of the belief.
-    """
-    ages = share * DECAY ** np.arange(len(misses))
+def weigh(misses: Floats) -> Floats:
+    """Weights from misses (rounds, methods), newest first; few rounds change little of the belief."""
+    ages = DECAY ** np.arange(len(misses))
     mean = (np.minimum(misses, LARGEST) * ages[:, None]).sum(axis=0) / ages.sum()
     trust = SHARPNESS * min(1.0, float(ages.sum()) / 4.0)
     weights = BELIEF * np.exp(-trust * (mean - mean.min()) / (mean.min() + FLOOR))

@@ -34,7 +34,7 @@ NAMES = (
     "last year",
 )
 # What to believe before a series has spoken: short windows and robust means do best on real series.
-BELIEF = np.array([1.5, 1.5, 0.6, 0.6, 0.6, 1.0, 0.8, 1.5, 0.6, 0.6, 1.0, 0.6, 0.6, 0.6])
+BELIEF = np.array([1.5, 1.5, 0.6, 0.6, 0.4, 0.6, 0.8, 1.5, 0.6, 1.5, 1.0, 0.6, 0.6, 0.6])
 
 _AGE = np.arange(LAGS)
 _KERNELS = np.stack(
