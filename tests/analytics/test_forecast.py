@@ -228,3 +228,11 @@ def test_baselines_say_what_their_name_says():
     assert ahead["seasonal naive"].tolist() == [94, 95, 96]
     with pytest.raises(ValueError, match="no day"):
         BASELINES["last value"](np.zeros(0), 3)
+
+
+def test_the_straight_line_is_that_of_scikit_learn():
+    from sklearn.linear_model import LinearRegression
+
+    days = np.arange(len(NOISY) + 30)[:, None]
+    theirs = LinearRegression().fit(days[:-30], NOISY).predict(days[-30:])
+    assert BASELINES["linear regression"](NOISY, 30).daily == pytest.approx(theirs)
