@@ -64,12 +64,12 @@ def demo(
 
 
 def configuration(simulator: Simulator, settings: Settings, months: int) -> Config:
-    """Two accounts at the simulator, as a file would declare them."""
+    """Two accounts at the simulator and some budgets, as a file would declare them."""
     from exporter.config import AccountPlan, Config, SpendFile
 
     accounts = demo_world.accounts(simulator)
     plan = AccountPlan(backfill_days=months * DAYS_PER_MONTH)
-    return Config(settings, SpendFile(accounts, {account.id: plan for account in accounts}))
+    return Config(settings, SpendFile(accounts, {account.id: plan for account in accounts}, budgets=demo_world.BUDGETS))
 
 
 async def _serve(runtime: Runtime) -> None:

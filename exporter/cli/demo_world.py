@@ -13,9 +13,11 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exporter.budgets import DEFAULT_LEVELS, Basis, Budget, Level
 from exporter.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +27,16 @@ if TYPE_CHECKING:
     from exporter.providers.base import Provider
 
 FILE_NAME = "demo.json"
+
+
+# Amounts that the invented spend of about $18,000 a month makes interesting: kept, tight and broken.
+BUDGETS = (
+    Budget(id="everything", name="All AI spend", amount=Decimal(66_000), period="quarter"),
+    Budget(id="platform", name="Platform team", amount=Decimal(11_000), team="platform"),
+    Budget(id="research", name="Research team", amount=Decimal(9_000), team="research", time_zone="Europe/Berlin",
+           levels=(*DEFAULT_LEVELS, Level("forecast", Decimal(100), basis=Basis.FORECAST))),
+    Budget(id="coding", name="Coding agents", amount=Decimal(1_100), period="week", scope="wrkspc_01Coding"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,8 @@ class Health(Collector):
         self._config_success_timestamp = self._gauge(catalog.CONFIG_LAST_RELOAD_SUCCESS)
 
     def _start_at_zero(self, provider: str, account: str) -> None:
+        self._throttled.labels(provider)
+        self._unknown_fields.labels(provider)
         self._runs.labels(provider, account)
         self._restated.labels(provider, account)
         for reason in FAILURE_REASONS:
