@@ -282,11 +282,12 @@ def test_after_a_new_level_a_day_is_compared_with_the_days_before_it(books):
     assert event.incident.explanation.startswith("+$420.00 (×4.0): +$420.00 volume;")
 
 
-def test_days_of_another_incident_are_nothing_to_compare_with(books):
-    spend(books, 58, lambda day, line: 6.0 if day in (43, 57) and line == ("web", "large") else 1.0)
+def test_days_of_other_incidents_are_nothing_to_compare_with(books):
+    times = {43: 6.0, 52: 3.0, 57: 9.0}  # a same weekday, and a day of the week before
+    spend(books, 58, lambda day, line: times.get(day, 1.0) if line == ("web", "large") else 1.0)
     refresh(books, 58)
-    [event] = events(books, 58)
-    assert event.incident.explanation.startswith("+$200.00 (×3.9)")
+    [event] = [one for one in events(books, 58) if one.incident.day == MARCH + timedelta(57)]
+    assert event.incident.explanation.startswith("+$320.00 (×5.6)")
 
 
 def test_a_bill_without_models_is_compared_with_the_tokens_of_its_scope(books):
@@ -304,7 +305,7 @@ def test_a_bill_without_models_is_compared_with_the_tokens_of_its_scope(books):
 
 def test_what_is_typed_in_is_judged_up_to_its_last_charge(books):
     lease = books.account()
-    charges = [books.charge(day, 60 if day == 50 else 10) for day in range(51)]
+    charges = [books.charge(day, 60 if day == 45 else 10) for day in range(51)]
     books.read(lease, "typed", Source.MANUAL, books.window(0, 51), charges=[charges])
     books.rows("DELETE FROM report_state RETURNING 1")  # nothing is ever read of it
     refresh(books, 70)
