@@ -30,12 +30,15 @@ FILE_NAME = "demo.json"
 
 
 # Amounts that the invented spend of about $18,000 a month makes interesting: kept, tight and broken.
-BUDGETS = (
-    Budget(id="everything", name="All AI spend", amount=Decimal(66_000), period="quarter"),
-    Budget(id="platform", name="Platform team", amount=Decimal(11_000), team="platform"),
-    Budget(id="research", name="Research team", amount=Decimal(9_000), team="research", time_zone="Europe/Berlin",
-           levels=(*DEFAULT_LEVELS, Level("forecast", Decimal(100), basis=Basis.FORECAST))),
-    Budget(id="coding", name="Coding agents", amount=Decimal(1_100), period="week", scope="wrkspc_01Coding"),
+BUDGETS = tuple(
+    replace(budget, origin="file")
+    for budget in (
+        Budget(id="everything", name="All AI spend", amount=Decimal(66_000), period="quarter"),
+        Budget(id="platform", name="Platform team", amount=Decimal(11_000), team="platform"),
+        Budget(id="research", name="Research team", amount=Decimal(9_000), team="research", time_zone="Europe/Berlin",
+               levels=(*DEFAULT_LEVELS, Level("forecast", Decimal(100), basis=Basis.FORECAST))),
+        Budget(id="coding", name="Coding agents", amount=Decimal(1_100), period="week", scope="wrkspc_01Coding"),
+    )
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from exporter.insights.context import Context
 from exporter.insights.panel import Panel
 from exporter.insights.reasons import LEVELS
 from exporter.insights.upkeep import keep
-from exporter.store import accounts, anomalies, daily, day_lines
+from exporter.store import accounts, anomalies, daily, day_lines, nowcasts
 from exporter.store.anomalies import Incident
 
 SURE = 0.98  # of a day's final figure: enough to judge it
@@ -31,7 +31,7 @@ Completeness = Mapping[tuple[str, date], float]
 def refresh(db: Connection, context: Context) -> str:
     """Incidents in every series, one event each, with their reasons."""
     anomalies.one_at_a_time(db)
-    until = _sure_days(db, context.panel, {})
+    until = _sure_days(db, context.panel, nowcasts.completeness(db))
     series = [_cut(one, until[one[0].account]) for one in context.panel.of(*LEVELS)]
     found = [*_of_costs(series, context), *_of_requests(db, series, context)]
     return keep(db, context, found, until)
