@@ -5,14 +5,16 @@ One rule: a day is judged once it is sure: settled, or as good as complete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
-from exporter.analytics.anomaly import Anomaly, Kind, find_anomalies
+from exporter.analytics.anomaly import Anomaly, Kind, Severity, find_anomalies, severity_of
+from exporter.analytics.anomaly.robust import BORDER
 from exporter.analytics.series import Days
 from exporter.domain import DAY, Subject
 from exporter.insights.context import Context
@@ -22,6 +24,9 @@ from exporter.insights.upkeep import keep
 from exporter.store import accounts, anomalies, daily, day_lines, nowcasts
 from exporter.store.anomalies import Incident
 
+PARTS = ("scope", "model")
+NEW = timedelta(days=35)
+USUAL = 28  # days before an incident
 SURE = 0.98  # of a day's final figure: enough to judge it
 Series = tuple[Subject, date, Days]
 Completeness = Mapping[tuple[str, date], float]
@@ -71,8 +76,42 @@ def _cut(one: Series, until: date) -> Series:
 def _of_costs(series: Sequence[Series], context: Context) -> Iterator[Incident]:
     costs, starts = [values for _, _, values in series], [start for _, start, _ in series]
     found = find_anomalies(costs, starts, context.anomaly_settings)
+    ordinary = _ordinary_days(context.panel)
     for (subject, start, values), ones in zip(series, found, strict=True):
-        yield from (_incident(subject, one, values[(one.date - start).days :]) for one in ones)
+        for one in _once_while_new(ones, start, values) if subject.level in PARTS else ones:
+            incident = _incident(subject, one, values[(one.date - start).days :])
+            yield _weighed(incident, ordinary(subject.account, one.date)) if subject.level in PARTS else incident
+
+
+def _once_while_new(found: Iterable[Anomaly], start: date, values: Days) -> Iterator[Anomaly]:
+    """What has just begun has no usual days yet: that it came is one event, what it does for a month after is none."""
+    spent = np.flatnonzero(np.nan_to_num(values))
+    settled_in = start + timedelta(days=int(spent[0]) if len(spent) else 0) + NEW
+    told = False
+    for one in found:
+        if one.date >= settled_in or not told:
+            yield one
+        told = True
+
+
+def _weighed(incident: Incident, ordinary: float) -> Incident:
+    """A part's incident is at most one step graver than the same money would be for its account, by `ordinary` days."""
+    grades = list(Severity)
+    for_account = severity_of(incident.excess, ordinary, incident.score / BORDER)
+    allowed = min(grades.index(for_account) + 1, grades.index(Severity(incident.severity)))
+    return replace(incident, severity=grades[allowed].value)
+
+
+def _ordinary_days(panel: Panel) -> Callable[[str, date], float]:
+    """What a day of an account cost in the four weeks before one."""
+    accounts = {subject.account: values for subject, values in panel.series.items() if subject.level == "account"}
+
+    def ordinary(account: str, day: date) -> float:
+        end = (day - panel.first).days
+        before = accounts[account][max(0, end - USUAL) : end]
+        return float(np.nanmean(before)) if np.isfinite(before).any() else 0.0
+
+    return ordinary
 
 
 def _of_requests(db: Connection, series: Iterable[Series], context: Context) -> Iterator[Incident]:

@@ -412,3 +412,34 @@ def test_books_that_begin_earlier_are_judged_all_over(books):
 
 def test_nothing_stored_is_nothing_found(books):
     assert refresh(books, 5) == "0 new anomalies, 0 withdrawn"
+
+
+def test_what_has_just_begun_is_news_once(books):
+    """A new scope spends, grows and doubles within its first month: one event, of a weight that fits the account."""
+
+    def begins(day: int, line: Line) -> float:
+        grown = 1.0 if day < 62 else 4.0
+        return 0.0 if line == ("lab", "small") and day < 50 else grown if line == ("lab", "small") else 1.0
+
+    spend(books, 70, begins)
+    refresh(books, 70)
+
+    told = [one.incident for one in everything(books, 70) if one.incident.scope == "lab"]
+    assert [one.day for one in told] == [MARCH + timedelta(50)]
+    assert {one.severity for one in told} == {"medium"}  # 20 dollars in an account of 50 a day
+
+
+def test_a_part_that_hardly_costs_anything_wakes_nobody(books):
+    """Ten times a small scope's day is a hundredth of the account's."""
+    lines = {("web", "large"): 1000.0, ("lab", "small"): 2.0}
+    lease = books.account()
+    charges = [
+        books.charge(day, usd * (10 if day == 50 and scope == "lab" else 1), scope=scope, model=model)
+        for day in range(51)
+        for (scope, model), usd in lines.items()
+    ]
+    books.costs(lease, books.window(0, 51), *charges, settled_until=books.moment(51))
+    refresh(books, 51)
+
+    found = {one.incident.level: one.incident.severity for one in everything(books, 51)}
+    assert found == {"scope": "medium", "model": "medium"}
