@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,10 +85,8 @@ def incidents(story: Story) -> Iterator[str]:
 
     yield "name,first,last,provider"
     truth = Truth(clock=lambda: story.anchor, months=story.months, seed=story.seed, anchor=story.anchor)
-    for one in truth.incidents:
-        if one.start >= truth.start:
-            last = one.start + timedelta(hours=one.hours - 1)
-            yield f"{one.name},{one.start.date()},{last.date()},{one.provider}"
+    known = {happening for happening in truth.happenings() if happening[1] >= truth.start.date()}
+    yield from (",".join(map(str, happening)) for happening in sorted(known, key=lambda one: (one[1], one[0])))
 
 
 def settings(folder: Path, *, days: int) -> Settings:

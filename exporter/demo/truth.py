@@ -71,6 +71,22 @@ class Truth:
         if lateness:
             self._seed_restatements(today)
 
+    def happenings(self) -> Iterator[tuple[str, date, date, str]]:
+        """(what, first day, last day, provider) of everything that somebody watching would want to be told."""
+        for one in self.incidents:
+            last = one.start + timedelta(hours=one.hours - 1)
+            yield one.name, one.start.date(), last.date(), one.provider
+        for series in self.series:
+            if series.first:
+                yield f"the new model {series.model}", series.first, series.first, series.provider
+            if series.last:
+                silent = series.last + DAY
+                yield f"{series.scope} falls silent", silent, silent, series.provider
+        for ago, provider, scope, factor, _ in SEEDED:
+            if factor == "0":
+                day = self.anchor.date() - timedelta(days=ago)
+                yield f"{scope} is not billed for a day", day, day, provider
+
     def now(self) -> datetime:
         """The clock, in UTC."""
         return self.clock().astimezone(UTC)
