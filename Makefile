@@ -17,7 +17,7 @@ run: ## Start with demo data (ARGS="--help" for options)
 test: ## Run all tests (ARGS="-k budget" for some)
 	@$(PYTHON) dev.py test $(ARGS)
 
-check: ## Run everything CI runs: format, lint, types, security, rules, tests, coverage
+check: ## Run everything CI runs: format, lint, types, security, rules, dashboards, tests, coverage
 	@$(PYTHON) dev.py check $(ARGS)
 
 bench: ## Run the benchmarks

@@ -65,6 +65,7 @@ def check(arguments: "list[str]") -> None:
     step("types", [python(), "-m", "mypy"])
     step("security", [python(), "-m", "bandit", "-q", "-r", "exporter", "-c", "pyproject.toml"])
     check_rules()
+    step("dashboards", [python(), "-m", "dashboards", "--check"])
     step("tests", [python(), "-m", "pytest", "--cov", "--cov-fail-under=90", *arguments])
 
 
