@@ -65,6 +65,7 @@ def check(arguments: "list[str]") -> None:
     step("types", [python(), "-m", "mypy"])
     step("security", [python(), "-m", "bandit", "-q", "-r", "exporter", "-c", "pyproject.toml"])
     check_rules()
+    check_alertmanager()
     step("dashboards", [python(), "-m", "dashboards", "--check"])
     step("tests", [python(), "-m", "pytest", "--cov", "--cov-fail-under=90", *arguments])
 
@@ -87,6 +88,17 @@ def check_rules() -> None:
         stop("rules: promtool is missing, and REQUIRE_SERVERS=1 asks for it")
     else:
         print("rules: skipped, there is no promtool here")
+
+
+def check_alertmanager() -> None:
+    """Where alerts go is among the tests: tests/routes.yml."""
+    amtool = tool("amtool")
+    if amtool:
+        step("alertmanager", [amtool, "check-config", "alertmanager/alertmanager.yml"])
+    elif os.environ.get("REQUIRE_SERVERS") == "1":
+        stop("alertmanager: amtool is missing, and REQUIRE_SERVERS=1 asks for it")
+    else:
+        print("alertmanager: skipped, there is no amtool here")
 
 
 def tool(name: str) -> "str | None":

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-GROUND = {"domain", "errors", "budgets"}
+GROUND = {"domain", "errors", "budgets", "alerts"}
 SIBLINGS = {
     "providers", "store", "analytics", "metrics", "pricing", "config", "secrets", "embedded", "fx", "demo", "logs",
 }  # fmt: skip
@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "domain": set(),
     "errors": {"domain"},
     "budgets": {"domain", "errors"},
+    "alerts": {"errors"},
     **dict.fromkeys(SIBLINGS, GROUND),
     **{floor: GROUND | below for floor, below in THIRD.items()},
     "app": GROUND | SIBLINGS | set(THIRD),

@@ -28,7 +28,7 @@ def shown(*, disabled=False, succeeded=None, failures=0, reason="", sentence="")
     account = AccountFigures(
         "openai", "acme", "", "", "ai", disabled, succeeded, 1.0, failures, reason, sentence, False
     )
-    (row,) = Site(Published(account), lambda: None).accounts()
+    (row,) = Site(Published(account), lambda: None, lambda _: None).accounts()
     return row.state, row.error
 
 

@@ -57,6 +57,9 @@ class Fake:
             raise self.fault
         return "The configuration was loaded."
 
+    async def record(self, told):
+        """Alerts have tests of their own."""
+
 
 @pytest.fixture
 def state():

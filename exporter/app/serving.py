@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiohttp import web
 
+from exporter.alerts import Alert
 from exporter.app import process, threads
 from exporter.app.runtime import Runtime
 from exporter.app.site import Site
 from exporter.config import Settings
 from exporter.errors import ConfigError, SpendError, StoreError
 from exporter.pricing.prices import Use
-from exporter.store import retention
+from exporter.store import alert_history, retention
 from exporter.web import build_app
 
 log = logging.getLogger(__name__)
@@ -82,13 +83,23 @@ async def reload(runtime: Runtime) -> str:
 async def _listening(runtime: Runtime) -> AsyncIterator[str]:
     """The web server runs on a loop of its own: reading a large reply must not hold up a scrape."""
     here = asyncio.get_running_loop()
-    site = Site(runtime.publisher, lambda: threads.on(here, reload(runtime)))
+    settings = runtime.config.settings
+    site = Site(
+        runtime.publisher,
+        lambda: threads.on(here, reload(runtime)),
+        lambda told: threads.on(here, _record(runtime, told)),
+    )
+    application = build_app(site, alerts_token=settings.alerts_token(), loopback=settings.listens_on_loopback)
     with threads.own_loop("web") as loop:
-        runner = web.AppRunner(build_app(site), access_log=None)
+        runner = web.AppRunner(application, access_log=None)
         try:
-            yield await threads.on(loop, _start(runner, runtime.config.settings))
+            yield await threads.on(loop, _start(runner, settings))
         finally:
             await threads.on(loop, runner.cleanup())
+
+
+async def _record(runtime: Runtime, told: Sequence[Alert]) -> None:
+    await runtime.database.run(alert_history.record, told, runtime.clock())
 
 
 async def _start(runner: web.AppRunner, settings: Settings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from exporter.alerts import Alert
 from exporter.metrics.exposition import Rendered
 from exporter.publish import Publication, Publisher
 from exporter.store.figures import AccountFigures, ReportFigures
@@ -17,6 +18,7 @@ class Site:
 
     publisher: Publisher
     reloading: Callable[[], Awaitable[str]]
+    recording: Callable[[Sequence[Alert]], Awaitable[None]]
 
     def rendered(self) -> Rendered | None:
         latest = self.publisher.latest
@@ -33,6 +35,9 @@ class Site:
 
     async def reload(self) -> str:
         return await self.reloading()
+
+    async def record(self, told: Sequence[Alert]) -> None:
+        await self.recording(told)
 
 
 def _row(account: AccountFigures, latest: Publication) -> AccountRow:

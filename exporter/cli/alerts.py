@@ -1,4 +1,4 @@
-"""`alerts`: what the shipped rules would have sent over the history that is stored."""
+"""`alerts`: what the shipped rules would have sent over the history that is stored; the commands about messages."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exporter.cli import show, work
+from exporter.cli import notifications, show, work
 from exporter.errors import ConfigError
 
 if TYPE_CHECKING:
     from exporter.replay.firing import Event, Firing, Score
     from exporter.replay.run import Replayed
 
-app = typer.Typer(help="What the shipped alerts do.", no_args_is_help=True)
+app = typer.Typer(help="What alerts do, and whom they reach.", no_args_is_help=True)
 RULES = Path("recording-rules")
 EVENT_COLUMNS = ("name", "first", "last", "provider", "account")
 ABOUT_EVENTS = ("SpendAnomaly", "SpendDailyCostHigh", "SpendRequestSpikeWithoutCost")
@@ -25,10 +25,12 @@ COLUMNS = ("alert", "sent", "a month", "precision", "recall", "days late")
 SENT_COLUMNS = ("since", "until", "alert", "about")
 HIDDEN = frozenset({"alertname", "severity", "job", "instance"})
 
+notifications.register(app)
+
 
 @app.callback()
 def _alerts() -> None:
-    """What the shipped alerts do."""
+    """What alerts do, and whom they reach."""
 
 
 @app.command()

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     encryption_keys: Annotated[SecretStr | None, NoDecode] = None
     encryption_keys_file: Path | None = None
+    alerts_token_file: Path | None = None
     sync_concurrency: int = Field(default=4, ge=1, le=64)
     publish_interval: int = Field(default=60, ge=1, le=3_600)
     series_limit: int = Field(default=2_000, ge=1)
@@ -63,6 +64,11 @@ class Settings(BaseSettings):
         return host.strip("[]"), int(port)
 
     @property
+    def listens_on_loopback(self) -> bool:
+        """True when only this machine can reach the web server."""
+        return self.listen_address[0] in {"127.0.0.1", "::1", "localhost"}
+
+    @property
     def names_config_file(self) -> bool:
         """True when the file was named on purpose, so that it has to exist."""
         return "config_file" in self.model_fields_set
@@ -72,7 +78,7 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("config_file", "data_dir", "database_url_file", "encryption_keys_file")
+    @field_validator("config_file", "data_dir", "database_url_file", "encryption_keys_file", "alerts_token_file")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value is not None else None
@@ -99,8 +105,21 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return SecretStr(_normal(self.database_url.get_secret_value(), "DATABASE_URL"))
         if self.database_url_file is not None:
-            return SecretStr(_normal(_first_line(self.database_url_file), "DATABASE_URL_FILE"))
+            return SecretStr(_normal(_content(self.database_url_file, "DATABASE_URL_FILE"), "DATABASE_URL_FILE"))
         return None
+
+    def alerts_token(self) -> str | None:
+        """What Alertmanager's webhook has to show; `None`: no file was named.
+
+        Raises:
+            ConfigError: the file can't be read or is empty.
+        """
+        if self.alerts_token_file is None:
+            return None
+        token = _content(self.alerts_token_file, "SPEND_ALERTS_TOKEN_FILE")
+        if not token:
+            raise ConfigError(f"SPEND_ALERTS_TOKEN_FILE names the file {self.alerts_token_file}, which is empty")
+        return token
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -110,6 +129,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         settings = Settings()
         settings.database()
+        settings.alerts_token()
     except ValidationError as error:
         # From None: the original shows the values, and a database address holds a password.
         mistakes += [_sentence(str(e["loc"][0]) if e["loc"] else "", e["msg"]) for e in error.errors()]
@@ -160,9 +180,9 @@ def _normal(url: str, source: str) -> str:
     raise ConfigError(f"{source} must begin with postgresql://, not with {shown}: only PostgreSQL is supported")
 
 
-def _first_line(file: Path) -> str:
+def _content(file: Path, variable: str) -> str:
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise ConfigError(f"DATABASE_URL_FILE names the file {file}, which can't be read: {reason}") from None
+        raise ConfigError(f"{variable} names the file {file}, which can't be read: {reason}") from None

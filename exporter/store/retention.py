@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import Connection, text
 
 from exporter.domain import day_of
-from exporter.store import partitions
+from exporter.store import alert_history, partitions
 from exporter.store.facts import CHARGES, USAGE
 
 RUNS_KEPT = timedelta(days=90)
@@ -23,6 +23,7 @@ def forget(db: Connection, now: datetime, months: int) -> list[str]:
         if own < longest:
             _forget_account(db, account, _months_ago(today, own))
     db.execute(text("DELETE FROM sync_runs WHERE finished_at < :moment"), {"moment": now - RUNS_KEPT})
+    alert_history.forget(db, datetime.combine(_months_ago(today, longest), time.min, UTC))
     return partitions.drop_before(db, _months_ago(today, longest))
 
 

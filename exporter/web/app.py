@@ -11,8 +11,10 @@ from typing import Protocol
 
 from aiohttp import web
 
+from exporter.alerts import Alert
 from exporter.errors import SpendError
 from exporter.metrics.exposition import Rendered
+from exporter.web import alerts
 from exporter.web.accept import accepts_gzip, wants_openmetrics
 from exporter.web.page import STYLE_HASH, AccountRow, landing, reference
 
@@ -46,14 +48,20 @@ class State(Protocol):
         """Read the configuration again; a sentence on success, `SpendError` otherwise."""
         ...
 
+    async def record(self, told: Sequence[Alert]) -> None:
+        """Store what Alertmanager told; `SpendError` when that is not possible now."""
+        ...
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def build_app(state: State, *, clock: Callable[[], datetime] = _now) -> web.Application:
-    """All routes over `state`. `clock` is only for the ages on the landing page."""
-    app = web.Application()
+def build_app(
+    state: State, *, clock: Callable[[], datetime] = _now, alerts_token: str | None = None, loopback: bool = False
+) -> web.Application:
+    """All routes over `state`. `clock` is for the ages on the landing page; `loopback`: nobody else can reach us."""
+    app = web.Application(client_max_size=alerts.LARGEST)
     app.on_response_prepare.append(_secure)
     app.router.add_get("/", _landing(state, clock))
     app.router.add_get("/metrics", _metrics(state))
@@ -63,6 +71,7 @@ def build_app(state: State, *, clock: Callable[[], datetime] = _now) -> web.Appl
     reload = _reload(state)
     app.router.add_post("/-/reload", reload)
     app.router.add_put("/-/reload", reload)
+    app.router.add_post(alerts.PATH, alerts.receiver(state.record, alerts_token, loopback=loopback))
     return app
 
 
