@@ -21,7 +21,7 @@ from exporter.insights.context import Context
 from exporter.insights.panel import Panel
 from exporter.insights.reasons import LEVELS
 from exporter.insights.upkeep import keep
-from exporter.store import accounts, anomalies, daily, day_lines, nowcasts
+from exporter.store import accounts, anomalies, daily, nowcasts
 from exporter.store.anomalies import Incident
 
 PARTS = ("scope", "model")
@@ -151,11 +151,10 @@ def _counted(panel: Panel, start: date, costs: Days, requests: Days) -> _Counted
 
 
 def _requests(db: Connection, panel: Panel) -> dict[str, Days]:
-    length = (panel.today - panel.first).days
     counts: dict[str, Days] = {}
-    for row in day_lines.requests(db, panel.first, panel.today):
-        if row.usd:
-            counts.setdefault(row.account, np.zeros(length))[(row.day - panel.first).days] = row.usd
+    for row in daily.requests(db, panel.first, panel.today):
+        counts[row.account] = np.zeros((panel.today - panel.first).days)
+        counts[row.account][row.days] = row.amounts
     return counts
 
 

@@ -17,7 +17,7 @@ from exporter.analytics.series import Days
 from exporter.budgets import Budget
 from exporter.domain import Period, Subject, day_of
 from exporter.store import budgets, daily
-from exporter.store.daily import AccountSpan, DayAmount
+from exporter.store.daily import AccountSpan, Amounts
 
 LENGTH = 400  # days: a year's course and a month more
 
@@ -71,12 +71,12 @@ def _blank(span: AccountSpan, first: date, length: int) -> Days:
 
 
 def _add_accounts(
-    panel: Panel, spans: Mapping[str, AccountSpan], blank: Mapping[str, Days], rows: Iterable[DayAmount]
+    panel: Panel, spans: Mapping[str, AccountSpan], blank: Mapping[str, Days], rows: Iterable[Amounts]
 ) -> None:
     """Each account, and the sums by provider, by team and over all."""
     values = {account: zeros.copy() for account, zeros in blank.items()}
     for row in rows:
-        values[row.account][(row.day - panel.first).days] += row.usd
+        values[row.account][row.days] += row.amounts
     for account, span in spans.items():
         panel.add(Subject("account", span.provider, account, span.team), values[account], span.first)
         panel.add(Subject("provider", span.provider), values[account], span.first)
@@ -86,19 +86,13 @@ def _add_accounts(
 
 
 def _add_parts(
-    panel: Panel, level: str, spans: Mapping[str, AccountSpan], blank: Mapping[str, Days], rows: Iterable[DayAmount]
+    panel: Panel, level: str, spans: Mapping[str, AccountSpan], blank: Mapping[str, Days], rows: Iterable[Amounts]
 ) -> None:
     """Each scope or each model of each account."""
-    values: dict[tuple[str, str], Days] = {}
     for row in rows:
-        part = row.account, row.key
-        if part not in values:
-            values[part] = blank[row.account].copy()
-        values[part][(row.day - panel.first).days] += row.usd
-    for (account, key), days in values.items():
-        span = spans[account]
-        subject = Subject(level, span.provider, account, span.team, **{level: key})
-        panel.add(subject, days, span.first)
+        span, days = spans[row.account], blank[row.account].copy()
+        days[row.days] += row.amounts
+        panel.add(Subject(level, span.provider, row.account, span.team, **{level: row.key}), days, span.first)
 
 
 def _add_budget(

@@ -21,13 +21,13 @@ class AccountSpan(NamedTuple):
     end: date | None
 
 
-class DayAmount(NamedTuple):
-    """Dollars of one UTC day of an account, or of one of its scopes or models."""
+class Amounts(NamedTuple):
+    """What an account, or one of its scopes or models, came to on the days that have something."""
 
     account: str
     key: str  # the scope or the model; empty for the account itself
-    day: date
-    usd: float
+    days: list[int]  # after the first day asked for
+    amounts: list[float]
 
 
 def spans(db: Connection) -> list[AccountSpan]:
@@ -50,34 +50,50 @@ def spans(db: Connection) -> list[AccountSpan]:
     return [AccountSpan(*row) for row in rows]
 
 
-def by_account(db: Connection, since: date, end: date) -> list[DayAmount]:
-    """Dollars of each account and day in [since, end)."""
-    rows = db.execute(
-        text("SELECT account_id, '', day, amount_usd::float8 FROM best_days WHERE day >= :since AND day < :end"),
-        {"since": since, "end": end},
+def by_account(db: Connection, since: date, end: date) -> list[Amounts]:
+    """Dollars of each account by day in [since, end)."""
+    return _gathered(
+        db, "SELECT account_id, '', day, amount_usd FROM best_days WHERE day >= :since AND day < :end", since, end
     )
-    return [DayAmount(*row) for row in rows]
 
 
-def by_scope(db: Connection, since: date, end: date) -> list[DayAmount]:
-    """Dollars of each scope and day in [since, end)."""
+def by_scope(db: Connection, since: date, end: date) -> list[Amounts]:
+    """Dollars of each scope by day in [since, end)."""
     return _by(db, "scope", since, end)
 
 
-def by_model(db: Connection, since: date, end: date) -> list[DayAmount]:
-    """Dollars of each model and day in [since, end)."""
+def by_model(db: Connection, since: date, end: date) -> list[Amounts]:
+    """Dollars of each model by day in [since, end)."""
     return _by(db, "model", since, end)
 
 
-def _by(db: Connection, column: str, since: date, end: date) -> list[DayAmount]:
-    rows = db.execute(
+def requests(db: Connection, since: date, end: date) -> list[Amounts]:
+    """Requests (not dollars) of each account by day in [since, end)."""
+    rows = (
+        "SELECT account_id, '', day, sum(quantity) FROM daily_usage WHERE day >= :since AND day < :end"
+        " AND meter = 'requests' AND source <> 'analytics' GROUP BY 1, 3 HAVING sum(quantity) <> 0"
+    )
+    return _gathered(db, rows, since, end)
+
+
+def _by(db: Connection, column: str, since: date, end: date) -> list[Amounts]:
+    rows = (
+        f"SELECT account_id, {column}, day, sum(amount_usd) FROM best_charges"
+        f" WHERE day >= :since AND day < :end AND {column} <> '' GROUP BY 1, 2, 3"
+    )
+    return _gathered(db, rows, since, end)
+
+
+def _gathered(db: Connection, rows: str, since: date, end: date) -> list[Amounts]:
+    """A row for each series instead of one for each of its days: there are hundreds of thousands of those."""
+    found = db.execute(
         text(
-            f"SELECT account_id, {column}, day, sum(amount_usd)::float8 FROM best_charges"
-            f" WHERE day >= :since AND day < :end AND {column} <> '' GROUP BY 1, 2, 3"
+            "SELECT account_id, key, array_agg(day - :since), array_agg(amount::float8)"
+            f" FROM ({rows}) r (account_id, key, day, amount) GROUP BY 1, 2"
         ),
         {"since": since, "end": end},
     )
-    return [DayAmount(*row) for row in rows]
+    return [Amounts(*row) for row in found]
 
 
 def settled_until(db: Connection) -> dict[str, datetime]:

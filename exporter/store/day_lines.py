@@ -1,4 +1,4 @@
-"""What a day's bill consists of: dollars, tokens and requests of single days, to explain why a day was dearer.
+"""What a day's bill consists of: dollars and tokens of single days, to explain why a day was dearer.
 
 One rule: dollars come from `best_charges`; what is counted for activity reports (source `analytics`) is left out.
 """
@@ -10,8 +10,6 @@ from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
-
-from exporter.store.daily import DayAmount
 
 
 class DayLine(NamedTuple):
@@ -41,18 +39,6 @@ def lines(db: Connection, days: Iterable[tuple[str, date]]) -> list[DayLine]:
         {"accounts": [account for account, _ in wanted], "days": [day for _, day in wanted]},
     )
     return [DayLine(*row) for row in rows]
-
-
-def requests(db: Connection, since: date, end: date) -> list[DayAmount]:
-    """Requests (not dollars) of each account and day in [since, end)."""
-    rows = db.execute(
-        text(
-            "SELECT account_id, '', day, sum(quantity)::float8 FROM daily_usage"
-            " WHERE day >= :since AND day < :end AND meter = 'requests' AND source <> 'analytics' GROUP BY 1, 3"
-        ),
-        {"since": since, "end": end},
-    )
-    return [DayAmount(*row) for row in rows]
 
 
 def scope_names(db: Connection) -> dict[tuple[str, str], str]:
