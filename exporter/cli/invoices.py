@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +37,7 @@ def add(
     note: Annotated[str, typer.Option(help="Anything worth keeping.", metavar="TEXT")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="In place of the month's invoice.")] = False,
 ) -> None:
-    """Enter an invoice. It counts as the account's spend where no cost report states any."""
+    """Enter an invoice. It counts as spend on days that no cost report was read for."""
     from exporter.store import invoices
 
     stated, code, first = amount_of(amount), currency_of(currency), month_of(month)
@@ -171,15 +172,17 @@ def _say_what_counts(runtime: Runtime, invoice: Invoice) -> None:
     show.say(f"Entered the invoice of {account} for {month}: {_stated(invoice)}.")
     if invoice.amount < 0:
         show.note("Warning: the amount is negative, so it counts as a credit note.")
-    if not counts.has_bill:
+    if counts.days == monthrange(invoice.month.year, invoice.month.month)[1]:
         show.say("It counts as this month's spend, in equal shares on each day.")
-        return
-    show.say("The cost report goes on counting as this month's spend; the invoice is for `spend-exporter reconcile`.")
-    if counts.days:
-        days = "1 day of the month has" if counts.days == 1 else f"{counts.days} days of the month have"
-        show.note(
-            f"Warning: {days} no charge in the cost report; the invoice's share counts there, ${counts.usd:,.2f}"
-            " together."
+    elif counts.days:
+        days = "1 day" if counts.days == 1 else f"{counts.days} days"
+        show.say(
+            f"It counts on {days} that no cost report was read for, ${counts.usd:,.2f} together;"
+            " elsewhere the bill counts."
+        )
+    else:
+        show.say(
+            "The cost report goes on counting as this month's spend; the invoice is for `spend-exporter reconcile`."
         )
 
 

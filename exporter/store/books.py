@@ -20,12 +20,20 @@ STATED = (Source.COST_API, Source.INVOICE, Source.IMPORT, Source.MANUAL)
 ESTIMATED = (Source.REQUEST, Source.PRICED_USAGE)
 MONEY = "usd"
 
+# Of a row with a `day`: a cost report has been read for all of it, so silence means that nothing was billed. Also when
+# the report became missing since: what it said before stays, and a lost permission shall not move money.
+_ANSWERED = """EXISTS (
+    SELECT FROM report_state r WHERE r.account_id = :account AND r.source = 'cost_api'
+    AND r.read_from <= day::timestamp AT TIME ZONE 'UTC' AND (day + 1)::timestamp AT TIME ZONE 'UTC' <= r.read_until
+)"""
+
 
 def choose_sources(db: Connection, account: str, days: set[date]) -> None:
     """Decide again, for each of `days`, which source counts, and book the difference.
 
     Stated money wins. Until the provider's figures for a day are settled, the larger of stated and estimated counts,
-    because a bill that is still arriving is too low rather than too high.
+    because a bill that is still arriving is too low rather than too high. An invoice counts only on days that no cost
+    report has answered for: on the others its money is in the bill already.
     """
     if not days:
         return
@@ -48,6 +56,15 @@ def choose_sources(db: Connection, account: str, days: set[date]) -> None:
         scope,
     )
     db.execute(text("DROP TABLE chosen"))
+
+
+def outdated_invoice_days(db: Connection, account: str) -> set[date]:
+    """The days on which an invoice counts although a cost report has answered for them by now."""
+    days = db.execute(
+        text(f"SELECT day FROM best_days WHERE account_id = :account AND source = 'invoice' AND {_ANSWERED}"),
+        {"account": account},
+    )
+    return set(days.scalars())
 
 
 @contextmanager
@@ -95,14 +112,15 @@ def _book(db: Connection, account: str, changes: str, parameters: Mapping[str, A
     )
 
 
-_CHOOSE = """
+_CHOOSE = f"""
 CREATE TEMP TABLE chosen ON COMMIT DROP AS
 WITH totals AS (
     SELECT day, source, sum(amount_usd) AS usd FROM daily_charges
     WHERE account_id = :account AND day = ANY(:days) GROUP BY day, source
 ), stated AS (
     SELECT DISTINCT ON (day) day, source, usd FROM totals
-    WHERE source = ANY(:stated) ORDER BY day, array_position(CAST(:stated AS text[]), source)
+    WHERE source = ANY(:stated) AND NOT (source = 'invoice' AND {_ANSWERED})
+    ORDER BY day, array_position(CAST(:stated AS text[]), source)
 ), estimated AS (
     SELECT DISTINCT ON (day) day, source, usd FROM totals
     WHERE source = ANY(:estimated) ORDER BY day, usd DESC, source

@@ -166,7 +166,7 @@ def _billed_and_estimated(db: Connection, account: str) -> tuple[Decimal, Decima
 
 
 def _record_state(db: Connection, account: str, reading: Reading) -> set[date]:
-    """Note what has been read. Returns the days whose settledness changed by it."""
+    """Note what has been read. Returns the days to choose again because of it."""
     before = _settled(db, account)
     latest = _latest_end(db, reading)
     db.execute(
@@ -181,7 +181,7 @@ def _record_state(db: Connection, account: str, reading: Reading) -> set[date]:
             "wanted": reading.wanted_from,
         },
     )
-    return _resettled(db, account, before, _settled(db, account))
+    return _resettled(db, account, before, _settled(db, account)) | books.outdated_invoice_days(db, account)
 
 
 def _settled(db: Connection, account: str) -> datetime | None:

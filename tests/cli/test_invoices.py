@@ -157,13 +157,28 @@ def test_a_missing_rate_is_fetched(acme, environment, rows):
     assert [float(usd) for (usd,) in rows("SELECT amount_usd FROM charges")] == [12.5]
 
 
-def test_beside_a_cost_report_it_is_for_comparison(acme, rows):
-    days = "FROM generate_series(date '2026-01-01', '2026-01-30', interval '1 day') AS d"
-    rows(f"INSERT INTO daily_charges SELECT 'acme', d::date, 'cost_api', 'r', 'm', 'u', '', '', '', 10 {days}")
-    rows(f"INSERT INTO best_days SELECT 'acme', d::date, 'cost_api', true, 10 {days}")
+@pytest.mark.parametrize(
+    ("read", "sentence"),
+    [
+        (
+            ("2025-12-01", "2026-02-10"),
+            "The cost report goes on counting as this month's spend; the invoice is for `spend-exporter reconcile`.",
+        ),
+        (
+            ("2026-01-02", "2026-02-10"),
+            "It counts on 1 day that no cost report was read for, $10.00 together; elsewhere the bill counts.",
+        ),
+        (
+            ("2025-12-01", "2026-01-21"),
+            "It counts on 11 days that no cost report was read for, $110.00 together; elsewhere the bill counts.",
+        ),
+        (("2026-02-01", "2026-02-10"), "It counts as this month's spend, in equal shares on each day."),
+    ],
+)
+def test_beside_a_cost_report_it_says_where_it_counts(acme, rows, read, sentence):
+    since, until = read
+    into = "report_state (account_id, report, source, read_from, read_until, settled_until, wanted_from)"
+    rows(f"INSERT INTO {into} VALUES ('acme', 'costs', 'cost_api', '{since}Z', '{until}Z', '{since}Z', '{since}Z')")
     done = add(acme, "310")
-    assert "The cost report goes on counting as this month's spend" in done.stdout
-    assert done.stderr == (
-        "Warning: 1 day of the month has no charge in the cost report; the invoice's share counts there, $10.00"
-        " together.\n"
-    )
+    assert done.stdout.splitlines()[1:] == [sentence]
+    assert done.stderr == ""

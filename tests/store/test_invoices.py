@@ -90,12 +90,35 @@ def test_it_never_replaces_a_cost_report(acme):
     assert acme.rows(LEDGER) == [(62, 0)]
 
 
-def test_days_on_which_the_cost_report_says_nothing_are_told(acme):
+@pytest.mark.parametrize("invoice_first", [True, False])
+def test_it_counts_on_days_that_no_cost_report_has_been_read_for(acme, invoice_first):
+    if invoice_first:
+        enter(acme, invoice(93))
     lease = claimed(acme)
-    acme.costs(lease, acme.window(0, 31), *(acme.charge(day, 2) for day in range(30)))
+    acme.costs(lease, acme.window(0, 11), *(acme.charge(day, 2) for day in range(10)))  # on the eleventh nothing
+    acme.run(leases.release, lease, due_in=timedelta(0))
+    if not invoice_first:
+        enter(acme, invoice(93))
+    assert acme.rows(SPEND) == [("cost_api", 10, 20), ("invoice", 20, 60)]
+    assert acme.run(invoices.weight, "acme", MARCH) == Weight(True, 20, Decimal(60))
+    assert consistent(acme)
+    lease = claimed(acme)
+    acme.costs(lease, acme.window(9, 31), acme.charge(9, 2))
+    acme.run(leases.release, lease, due_in=timedelta(0))
+    assert acme.rows(SPEND) == [("cost_api", 10, 20)]
+    assert consistent(acme)
+    booked = acme.rows(LEDGER)
+    acme.run(invoices.remove, "acme", MARCH, "test")
+    assert acme.rows(LEDGER) == booked  # what counted nowhere is taken back nowhere
+
+
+def test_in_a_month_billed_nothing_it_counts_nowhere(acme):
+    lease = claimed(acme)
+    acme.costs(lease, acme.window(0, 31))
     acme.run(leases.release, lease, due_in=timedelta(0))
     enter(acme, invoice(93))
-    assert acme.run(invoices.weight, "acme", MARCH) == Weight(True, 1, Decimal(3))
+    assert acme.rows(SPEND) == acme.rows(LEDGER) == []
+    assert acme.run(invoices.every) == [invoice(93)]
 
 
 def test_what_the_exporter_knows_of_its_reports_stays(acme):

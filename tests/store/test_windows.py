@@ -256,10 +256,101 @@ def test_the_providers_report_wins_over_an_invoice_and_an_invoice_is_official(bo
     lease = books.account()
     invoice = [books.charge(0, 4), books.charge(1, 6)]
     books.read(lease, "invoices", Source.INVOICE, books.window(0, 2), charges=[invoice])
-    books.costs(lease, books.window(0, 2), books.charge(0, 1))
+    books.costs(lease, books.window(0, 1), books.charge(0, 1))
 
     assert best(books) == [(0, "cost_api", True, 1), (1, "invoice", True, 6)]
     assert confidence(books) == [(0, "cost_api", "provisional"), (1, "invoice", "official")]
+
+
+def invoiced(books, lease):
+    """Four dollars on each of ten days."""
+    page = [books.charge(day, 4) for day in range(10)]
+    books.read(lease, "invoices", Source.INVOICE, books.window(0, 10), charges=[page])
+
+
+def on_invoice(books):
+    return [day for day, source, *_ in best(books) if source == "invoice"]
+
+
+def test_a_day_the_cost_report_is_silent_about_takes_no_share_of_an_invoice(books):
+    lease = books.account()
+    books.costs(lease, books.window(3, 6), books.charge(4, 1))
+    invoiced(books, lease)
+
+    assert on_invoice(books) == [0, 1, 2, 6, 7, 8, 9]
+    assert books.rows("SELECT recognized, reversed FROM ledger") == [(29, 0)]
+
+
+def test_an_invoice_gives_way_day_by_day_as_the_cost_report_is_read_to_both_sides(books):
+    lease = books.account()
+    invoiced(books, lease)
+    balances = []
+    for window in [(4, 6), (6, 8), (2, 4), (4, 8)]:
+        books.costs(lease, books.window(*window))
+        balances += books.rows("SELECT recognized, reversed FROM ledger")
+
+    assert on_invoice(books) == [0, 1, 8, 9]
+    assert balances == [(40, 8), (40, 16), (40, 24), (40, 24)]
+
+
+def test_a_day_read_in_part_is_not_answered_for(books):
+    lease = books.account()
+    invoiced(books, lease)
+    books.costs(lease, books.window(2.5, 4.5))
+    assert on_invoice(books) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    books.costs(lease, books.window(4, 5))
+    assert on_invoice(books) == [0, 1, 2, 5, 6, 7, 8, 9]
+
+
+def test_on_a_silent_day_an_estimate_or_what_people_typed_in_counts_as_without_the_invoice(books):
+    lease = books.account()
+    invoiced(books, lease)
+    books.estimates(lease, books.window(0, 2), books.charge(0, 3), books.charge(1, 9))
+    typed_in = [books.charge(1, 2)]
+    books.read(lease, "manual", Source.MANUAL, books.window(1, 2), charges=[typed_in])
+    books.read(lease, "import", Source.IMPORT, books.window(2, 3), charges=[[books.charge(2, 1)]])
+    books.costs(lease, books.window(0, 10))
+
+    assert best(books) == [(0, "priced_usage", False, 3), (1, "manual", True, 2), (2, "import", True, 1)]
+
+
+def test_only_a_cost_report_of_the_same_account_answers(books):
+    acme, other = books.account(), books.account("other")
+    invoiced(books, acme)
+    books.costs(other, books.window(0, 10))
+    books.tokens(acme, books.window(0, 10), books.usage(0, 1))
+
+    assert on_invoice(books) == list(range(10))
+
+
+def test_of_two_cost_reports_either_answers(books):
+    lease = books.account()
+    invoiced(books, lease)
+    books.costs(lease, books.window(0, 7))
+    books.read(lease, "more costs", Source.COST_API, books.window(6, 9))
+
+    assert on_invoice(books) == [9]
+
+
+def test_a_cost_report_that_becomes_missing_has_answered_what_it_answered(books):
+    lease = books.account()
+    books.costs(lease, books.window(0, 4), books.charge(0, 1))
+    now = books.moment(5)
+    books.run(states.mark_missing, "acme", "costs", "cost_api", now, now, "not enabled")
+    invoiced(books, lease)
+    assert on_invoice(books) == [4, 5, 6, 7, 8, 9]
+    books.costs(lease, books.window(3, 8))
+
+    assert on_invoice(books) == [8, 9]
+
+
+def test_a_cost_report_that_was_never_there_answers_for_nothing(books):
+    lease = books.account()
+    now = books.moment(5)
+    books.run(states.mark_missing, "acme", "costs", "cost_api", now, now, "not enabled")
+    invoiced(books, lease)
+
+    assert on_invoice(books) == list(range(10))
 
 
 def test_a_credit_lowers_the_books_and_is_reversed(books):

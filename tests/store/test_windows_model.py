@@ -53,7 +53,8 @@ KINDS = (
     Kind("costs", Source.COST_API, Source.COST_API, (DAY,)),
     Kind("costs", Source.COST_API, Source.COST_API, (DAY,)),  # twice: the commonest partner of usage
     Kind("grants", Source.COST_API, Source.COST_API, (DAY, 2 * DAY, 3 * DAY)),
-    Kind("invoices", Source.INVOICE, Source.INVOICE, (3 * DAY,)),
+    Kind("invoices", Source.INVOICE, Source.INVOICE, (DAY, 3 * DAY)),
+    Kind("invoices", Source.INVOICE, Source.INVOICE, (DAY, 3 * DAY)),  # twice: costs make them give way
     Kind("typed in", Source.MANUAL, Source.MANUAL, (DAY,)),
     Kind("telemetry", Source.REQUEST, Source.REQUEST, (HOUR,)),
     Kind("activity", Source.ANALYTICS, Source.ANALYTICS, (DAY,), omits_days=True),
@@ -141,6 +142,7 @@ class Model:
 
     facts: dict[str, dict[Key, tuple[Any, ...]]] = field(default_factory=lambda: {"usage": {}, "charges": {}})
     settled: dict[str, tuple[Source, datetime]] = field(default_factory=dict)
+    answered: dict[str, Period] = field(default_factory=dict)  # by cost report
     ledger: dict[str, tuple[Decimal, Decimal]] = field(default_factory=lambda: defaultdict(lambda: (Decimal(),) * 2))
 
     def replace(self, plan: Plan) -> Counts | None:
@@ -154,6 +156,9 @@ class Model:
             counts += self._replace_table(plan, table, rows or {})
         known = self.settled.get(plan.kind.report, (plan.kind.source, EPOCH))[1]
         self.settled[plan.kind.report] = (plan.kind.source, max(known, plan.settled_until))
+        if plan.kind.source is Source.COST_API:
+            old = self.answered.get(plan.kind.report, plan.window)
+            self.answered[plan.kind.report] = Period(min(old.start, plan.window.start), max(old.end, plan.window.end))
         after = self.best_days()
         for day in before.keys() | after.keys():
             self._book("usd", after[day][2] if day in after else Decimal(), before[day][2] if day in before else 0)
@@ -161,6 +166,9 @@ class Model:
         for day, meter in tokens.keys() | tokens_before.keys():
             self._book(meter, tokens[day, meter], tokens_before[day, meter])
         return counts
+
+    def _is_answered(self, day: date) -> bool:
+        return any(stretch.covers(Period.of_day(day)) for stretch in self.answered.values())
 
     def _staged(self, plan: Plan, table: str) -> dict[Key, tuple[Any, ...]] | None:
         found: dict[Key, tuple[Any, ...]] = {}
@@ -222,13 +230,18 @@ class Model:
         return dict(days)
 
     def best_days(self) -> dict[date, tuple[str, bool, Decimal]]:
-        """The larger of stated and estimated until settled, then stated; what people stated is settled at once."""
+        """The larger of stated and estimated until settled, then stated; what people stated is settled at once.
+
+        An invoice counts only on days that no cost report has been read for.
+        """
         totals: dict[date, dict[Source, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for (day, source, *_), usd in self.daily("charges").items():
             totals[day][Source(source)] += usd
         borders = [until for source, until in self.settled.values() if source is Source.COST_API]
         best = {}
         for day, by_source in totals.items():
+            if self._is_answered(day):
+                by_source.pop(Source.INVOICE, None)
             stated = next((source for source in STATED if source in by_source), None)
             estimated = max((s for s in ESTIMATED if s in by_source), key=by_source.__getitem__, default=None)
             settled = bool(borders) and datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY <= min(borders)
