@@ -55,7 +55,7 @@ def replay(
     first, end = since.date(), until.date() + timedelta(days=1)
     if end <= first:
         raise typer.BadParameter("--to must not be before --from")
-    known = [] if events is None else read_events(events)
+    known = [] if events is None else [one for one in read_events(events) if first <= one.first < end]
     found = _replayed(rules, prometheus, first, end)
     show.as_json(as_facts(found, known)) if as_json else _print(found, known, (end - first).days)
 
