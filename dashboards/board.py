@@ -15,13 +15,10 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.queries import POSTGRES, Sql
 from dashboards.style import RED
-from dashboards.variables import variables
+from dashboards.variables import NAMES, variables
 
 WIDTH = 24
 TAG = "spend"
-SELECTION = "${__url_time_range}&${__all_variables}"
-"""What a link needs after the `?` to hand on the time range and every variable."""
-
 Panel = Builder[models.Panel]
 
 
@@ -60,13 +57,12 @@ class Board:
     shown: tuple[str, ...]
     rows: Sequence[Row | Fold]
     since: str = "now-30d"
-    until: str = "now"
     markers: tuple[Markers, ...] = ()
 
     def build(self) -> models.Dashboard:
         """The SDK's model of it."""
         made = dashboard.Dashboard(self.title).uid(self.uid).description(self.question).tags([TAG]).timezone("utc")
-        made.time(self.since, self.until).refresh("5m").tooltip(models.DashboardCursorSync.CROSSHAIR)
+        made.time(self.since, "now").refresh("5m").tooltip(models.DashboardCursorSync.CROSSHAIR)
         made.readonly().variables(variables(self.shown)).link(_links())
         for markers in self.markers:
             made.annotation(_annotation(markers))
@@ -90,9 +86,11 @@ def row(height: int, *panels: tuple[int, Panel]) -> Row:
     return Row(height, panels)
 
 
-def board_url(uid: str, more: str = "") -> str:
-    """A link to another dashboard that keeps time and selection; `more` comes first: `&var-model=gpt-5`."""
-    return f"/d/{uid}?{SELECTION}{more}"
+def board_url(uid: str, **picked: str) -> str:
+    """A link to another dashboard that keeps time and selection, but for what is `picked`: model="${__value.raw}"."""
+    kept = "&".join(f"${{{name}:queryparam}}" for name in NAMES if name not in picked)
+    changed = "".join(f"&var-{name}={value}" for name, value in picked.items())
+    return f"/d/{uid}?${{__url_time_range}}&{kept}{changed}"
 
 
 def _links() -> dashboard.DashboardLink:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dashboards import overview
+from dashboards import budgets, overview
 
-BOARDS = (overview.board(),)
+BOARDS = (overview.board(), budgets.board())

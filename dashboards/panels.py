@@ -5,6 +5,7 @@ One rule: a panel answers one question. Its title says which, its description ho
 
 from __future__ import annotations
 
+from string import ascii_uppercase
 from typing import Any, Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, common, dashboard, piechart, stat, table, text, timeseries
@@ -17,6 +18,8 @@ from dashboards.queries import Query
 from dashboards.style import GREEN, SOURCES, USD, Look, coloured, hatched, look
 
 Fields = dict[str, Look]
+"""How single fields look, by name or by a regular expression between slashes."""
+
 Steps = list[tuple[float | None, str]]
 PLAIN: Steps = [(None, "text")]
 GOOD: Steps = [(None, GREEN)]
@@ -31,6 +34,8 @@ class Drawn(Protocol):
     def no_value(self, no_value: str) -> Self: ...
     def with_target(self, target: Any) -> Self: ...
     def override_by_name(self, name: str, properties: Look) -> Self: ...
+    def override_by_regexp(self, regexp: str, properties: Look) -> Self: ...
+    def with_transformation(self, transformation: models.DataTransformerConfig) -> Self: ...
 
 
 P = TypeVar("P", bound=Drawn)
@@ -38,11 +43,20 @@ P = TypeVar("P", bound=Drawn)
 
 def _begun(panel: P, title: str, description: str, queries: tuple[Query, ...], unit: str, fields: Fields | None) -> P:
     panel.title(title).description(description).unit(unit).no_value("–")
-    for letter, query in zip("ABCDEFGH", queries, strict=False):
+    for letter, query in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(query.ref_id(letter))
     for name, properties in (fields or {}).items():
-        panel.override_by_name(name, properties)
+        by = panel.override_by_regexp if name.startswith("/") else panel.override_by_name
+        by(name, properties)
     return panel
+
+
+def joined(panel: P, columns: dict[str, str]) -> P:
+    """Tables of Prometheus side by side, merged by their labels. `columns` gives fields their names, in this order."""
+    order = {name: place for place, name in enumerate(columns)}
+    shaped = {"renameByName": columns, "indexByName": order, "excludeByName": {"Time": True}, "includeByName": {}}
+    panel.with_transformation(models.DataTransformerConfig("merge", options={}))
+    return panel.with_transformation(models.DataTransformerConfig("organize", options=shaped))
 
 
 def steps(thresholds: Steps) -> dashboard.ThresholdsConfig:
@@ -73,9 +87,9 @@ def by_thresholds() -> dashboard.FieldColor:
     return dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)
 
 
-def by_name() -> dashboard.FieldColor:
-    """One colour for each name, the same in every panel."""
-    return dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+def by_turn() -> dashboard.FieldColor:
+    """One colour after the other. Colours by name would include some that a light background swallows."""
+    return dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC)
 
 
 def lines(
@@ -89,7 +103,7 @@ def lines(
     """Courses over time. With `calcs` ("sum", "max", "lastNotNull") the legend is a table."""
     panel = _begun(timeseries.Panel(), title, description, queries, unit, fields)
     panel.line_width(2).fill_opacity(0).show_points(kinds.VisibilityMode.NEVER).span_nulls(3 * 86400e3)
-    panel.color_scheme(by_name()).legend(legend(calcs))
+    panel.color_scheme(by_turn()).legend(legend(calcs))
     return panel.tooltip(tooltip())
 
 
@@ -106,6 +120,15 @@ def bars(
     panel.draw_style(kinds.GraphDrawStyle.BARS).fill_opacity(80).line_width(1).bar_width_factor(0.8)
     panel.bar_alignment(kinds.BarAlignment.AFTER)  # a day's bar begins at its midnight
     return panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
+
+
+def ahead(panel: timeseries.Panel, back: str, span: str) -> timeseries.Panel:
+    """Give a panel a time range of its own that reaches into the future: from `back` ago on, `span` long.
+
+    Grafana reads timeFrom "+90d" as now to now+90d, and shifts that into the past by timeShift. A dashboard with an
+    absolute range keeps that range.
+    """
+    return panel.time_from(f"+{span}").time_shift(back).hide_time_override(hide_time_override=True)
 
 
 def legend(calcs: tuple[str, ...]) -> common.VizLegendOptions:
@@ -162,7 +185,7 @@ def shares(
 ) -> piechart.Panel:
     """Parts of a whole, with figures in the legend. For a handful of parts; more are a table's business."""
     panel = _begun(piechart.Panel(), title, description, queries, unit, fields)
-    panel.pie_type(pies.PieChartType.DONUT).color_scheme(by_name()).tooltip(tooltip())
+    panel.pie_type(pies.PieChartType.DONUT).color_scheme(by_turn()).tooltip(tooltip())
     panel.reduce_options(common.ReduceDataOptions().calcs(["sum"]).values(values=False))
     told = [pies.PieChartLegendValues.PERCENT, pies.PieChartLegendValues.VALUE]
     options = PieChartLegendOptions().show_legend(show_legend=True).placement(kinds.LegendPlacement.RIGHT)

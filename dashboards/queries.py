@@ -105,7 +105,7 @@ def picked(column: str, variable: str) -> str:
     With All the comparison of two constants is true, and the planner drops the rest. Dollar quotes, because a value may
     hold a quote.
     """
-    value = f"$re$${{{variable}:regex}}$re$"
+    value = f"$$${{{variable}:regex}}$$"
     return f"({value} = '.*' OR {column} ~ ('^(?:' || {value} || ')$'))"
 
 
@@ -143,7 +143,7 @@ TIME = f"date_trunc({BUCKET}, day::timestamp) AT TIME ZONE 'UTC'"
 
 def moment(column: str) -> str:
     """SQL: a date as the moment its UTC day begins, which is what Grafana takes for a time."""
-    return f"{column}::timestamp AT TIME ZONE 'UTC'"
+    return f"({column})::timestamp AT TIME ZONE 'UTC'"
 
 
 def named(column: str, names: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ TEXT = "string"
 GREEN, YELLOW, ORANGE, RED, GREY = "green", "#EAB308", "orange", "red", "#8E8E8E"
 API, MANUAL = "#2196F3", "#FF9800"
 ESTIMATE, IMPORT = "#64B5F6", "#FFB74D"
-FORECAST, ACTUAL = "#AB47BC", "#2196F3"
+FORECAST, ACTUAL = "#AB47BC", "#56A64B"
 
 SOURCES = {  # as in the source label: the words of the badge, the colour, the point size
     "api": ("API", API, 5),
