@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exporter.cli import show, work
+from exporter.cli import past, show, work
 from exporter.errors import ConfigError, SpendError
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 Accounts = Annotated[list[str] | None, typer.Argument(help="Account ids; all accounts when none is given.")]
 COLUMNS = ("account", "inserted", "updated", "deleted", "unchanged", "pages", "seconds")
+
+HISTORY_OF = "prometheus"
 
 Run = Callable[[str], Awaitable["Tally"]]
 
@@ -54,8 +58,26 @@ def backfill(
     days: Annotated[
         int | None, typer.Option(min=1, help="How far back, this once; otherwise as configured.", metavar="N")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With the word prometheus for accounts: where to write.", metavar="FOLDER")
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="With --out: the first UTC day to leave out, in place of today."),
+    ] = None,
 ) -> None:
-    """Bring accounts up to date and fill their history, newest first. Interrupted, it goes on where it was."""
+    """Bring accounts up to date and fill their history, newest first. Interrupted, it goes on where it was.
+
+    `backfill prometheus --out FOLDER` fills another history: it writes what is stored of past days as OpenMetrics, for
+    promtool to take into a Prometheus. All of it, or --days.
+    """
+    if out is not None:
+        if accounts != [HISTORY_OF]:
+            raise typer.BadParameter(f"--out is for `backfill {HISTORY_OF} --out FOLDER`, of all accounts together")
+        past.write_history(out, days, until)
+        return
+    if until is not None:
+        raise typer.BadParameter("--until needs --out")
     with work.opened() as runtime, show.bars() as progress:
         outcomes = work.finished(fill_all(runtime, chosen(runtime, accounts or []), days, progress))
     report(outcomes)

@@ -7,12 +7,13 @@ builds each sample line once for all four forms, and works in small steps so tha
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from itertools import islice
 from operator import itemgetter
+from typing import IO
 
 from prometheus_client import Metric, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
@@ -110,10 +111,25 @@ def _blocks(family: Family, escaped: _Escaped) -> Iterator[bytes]:
         yield "".join([line(sample) for sample in chunk]).encode("utf-8", "replace")
 
 
-def sample_lines(family: Family) -> Iterator[bytes]:
-    """The sample lines of a family, one by one."""
-    line = _line(family.definition, _Escaped())
-    return (line(sample).encode("utf-8", "replace") for sample in family.samples)
+def write_past(several: Iterable[tuple[float, Family]], out: IO[bytes]) -> int:
+    """One family as it stood at several moments (seconds since the epoch), as OpenMetrics. Returns how many samples.
+
+    The format wants all that is told of one label set in one place, in the order of time.
+    """
+    points: dict[tuple[str, ...], list[tuple[float, float]]] = {}
+    definition = None
+    for at, family in several:
+        definition = family.definition
+        for labels, value in family.samples:
+            points.setdefault(labels, []).append((at, value))
+    if definition is None:
+        return 0
+    out.write(_openmetrics_header(definition))
+    line = _line(definition, _Escaped())
+    for labels, course in points.items():
+        said = "".join([f"{line((labels, value))[:-1]} {at:.3f}\n" for at, value in course])
+        out.write(said.encode("utf-8", "replace"))
+    return sum(map(len, points.values()))
 
 
 def _line(definition: Definition, escaped: _Escaped) -> Callable[[Sample], str]:

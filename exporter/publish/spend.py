@@ -25,10 +25,11 @@ def families(db: Connection, calendar: Calendar, folding: Folding, priced: Seque
 
 def of_days(db: Connection, calendar: Calendar, folding: Folding, priced: Sequence[tuple[str, str]]) -> list[Family]:
     """What belongs to days, so that any past day can be asked for too."""
-    return [*_money(db, calendar, folding), *_tokens(db, calendar, folding), *_plain(db, calendar, priced)]
+    return [*money(db, calendar, folding), *consumption(db, calendar, folding), *_plain(db, calendar, priced)]
 
 
-def _money(db: Connection, calendar: Calendar, folding: Folding) -> list[Family]:
+def money(db: Connection, calendar: Calendar, folding: Folding) -> list[Family]:
+    """Dollars of today, yesterday and the month."""
     definitions = (catalog.TODAY_USD, catalog.YESTERDAY_USD, catalog.MONTH_TO_DATE_USD)
     rows: tuple[list[Row], ...] = ([], [], [])
     for labels, *amounts in ((row[:7], *row[7:]) for row in figures.spend(db, calendar)):
@@ -38,7 +39,8 @@ def _money(db: Connection, calendar: Calendar, folding: Folding) -> list[Family]
     return [folding.family(definition, found) for definition, found in zip(definitions, rows, strict=True)]
 
 
-def _tokens(db: Connection, calendar: Calendar, folding: Folding) -> list[Family]:
+def consumption(db: Connection, calendar: Calendar, folding: Folding) -> list[Family]:
+    """Tokens, what they are estimated at, and requests."""
     today: list[Row] = []
     month: list[Row] = []
     for row in figures.tokens(db, calendar):
@@ -56,15 +58,15 @@ def _tokens(db: Connection, calendar: Calendar, folding: Folding) -> list[Family
 
 
 def _books(db: Connection) -> Iterable[Family]:
-    money = catalog.RECOGNIZED_USD, catalog.REVERSED_USD
+    dollars = catalog.RECOGNIZED_USD, catalog.REVERSED_USD
     tokens = catalog.TOKENS_RECOGNIZED, catalog.TOKENS_REVERSED
-    samples: dict[str, list[Sample]] = {definition.name: [] for definition in (*money, *tokens)}
+    samples: dict[str, list[Sample]] = {definition.name: [] for definition in (*dollars, *tokens)}
     for provider, account, counter, *amounts in figures.ledger(db):
         is_money = counter == "usd"
         labels = (provider, account) if is_money else (provider, account, counter)
-        for definition, amount in zip(money if is_money else tokens, amounts, strict=True):
+        for definition, amount in zip(dollars if is_money else tokens, amounts, strict=True):
             samples[definition.name].append((labels, float(amount)))
-    return [Family(definition, samples[definition.name]) for definition in (*money, *tokens)]
+    return [Family(definition, samples[definition.name]) for definition in (*dollars, *tokens)]
 
 
 def _plain(db: Connection, calendar: Calendar, priced: Sequence[tuple[str, str]]) -> Iterable[Family]:

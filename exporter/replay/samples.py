@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from exporter.metrics.exposition import sample_lines
+from exporter.metrics.exposition import write_past
 from exporter.metrics.snapshot import Family
 from exporter.replay.history import LAST_MINUTE, Day
 from exporter.replay.rules import Rule
@@ -37,13 +37,7 @@ def write(days: Iterable[Day], wanted: Collection[str], out: IO[bytes]) -> int:
         for family in families:
             if family.definition.name in wanted:
                 found[family.definition.name].append(((moment + LAST_MINUTE).timestamp(), family))
-    count = 0
-    for name in sorted(found):
-        definition = found[name][0][1].definition
-        out.write(f"# TYPE {name.removesuffix('_total')} {definition.kind}\n".encode())
-        for at, family in found[name]:
-            count += len(family.samples)
-            out.writelines(line.replace(b"\n", b" %.3f\n" % at) for line in sample_lines(family))
+    count = sum(write_past(found[name], out) for name in sorted(found))
     out.write(b"# EOF\n")
     return count
 

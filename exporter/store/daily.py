@@ -50,6 +50,13 @@ def spans(db: Connection) -> list[AccountSpan]:
     return [AccountSpan(*row) for row in rows]
 
 
+def first_day(db: Connection) -> date | None:
+    """The first UTC day that money or usage is stored of."""
+    return db.execute(
+        text("SELECT least((SELECT min(day) FROM best_days), (SELECT min(day) FROM daily_usage))")
+    ).scalar()
+
+
 def by_account(db: Connection, since: date, end: date) -> list[Amounts]:
     """Dollars of each account by day in [since, end)."""
     return _gathered(
