@@ -14,7 +14,7 @@ _RANGE = f"day <= {LAST_DAY} AND until >= {FIRST_DAY}"
 ANOMALIES = Markers(
     "Anomalies",
     f"""
-    SELECT {moment("day")} AS time, {moment("(until + 1)")} AS timeend, 'Anomaly: ' || explanation AS text,
+    SELECT {moment("day")} AS time, {moment("until + 1")} AS timeend, 'Anomaly: ' || explanation AS text,
            concat_ws(',', 'anomaly', became, severity, nullif(account_id, '')) AS tags
     FROM anomalies
     WHERE {_RANGE} AND withdrawn_at IS NULL AND part_of IS NULL AND planned IS NULL
@@ -26,7 +26,7 @@ ANOMALIES = Markers(
 ENTRIES = Markers(
     "Manual entries",
     f"""
-    SELECT {moment("day")} AS time, {moment("(until + 1)")} AS timeend,
+    SELECT {moment("day")} AS time, {moment("until + 1")} AS timeend,
            account_id || ': $' || to_char(usd, 'FM999,999,990.00') || CASE source
              WHEN 'manual' THEN ' entered by hand' WHEN 'invoice' THEN ' by invoice' ELSE ' imported' END AS text,
            'entry,' || source AS tags
@@ -45,7 +45,7 @@ ENTRIES = Markers(
 RESTATEMENTS = Markers(
     "Restatements",
     f"""
-    SELECT {moment("day")} AS time, {moment("(day + 1)")} AS timeend,
+    SELECT {moment("day")} AS time, {moment("day + 1")} AS timeend,
            account_id || ' restated: $' || to_char(seen.usd, 'FM999,999,990.00') || ' after ' || seen.age_hours / 24
              || ' days, $' || to_char(best_days.amount_usd, 'FM999,999,990.00') || ' now' AS text,
            'restatement' AS tags

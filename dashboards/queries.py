@@ -16,6 +16,8 @@ from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from dashboards.style import SOURCES as WORDS
+
 POSTGRES = DataSourceRef("grafana-postgresql-datasource", "spend-postgres")
 PROMETHEUS = DataSourceRef("prometheus", "spend-prometheus")
 
@@ -116,12 +118,12 @@ ACCOUNTS = (
 """SQL: the row's account is among those picked by provider, account and team."""
 
 SOURCE = (
-    "CASE source WHEN 'cost_api' THEN 'api' WHEN 'invoice' THEN 'import' WHEN 'priced_usage' THEN 'estimate'"
-    " ELSE source END"
+    "CASE source WHEN 'cost_api' THEN 'API' WHEN 'priced_usage' THEN 'Estimate' WHEN 'request' THEN 'Estimate'"
+    " WHEN 'manual' THEN 'Manual' WHEN 'import' THEN 'Import' WHEN 'invoice' THEN 'Import' ELSE source END"
 )
-"""SQL: a charge's source in the words of the metrics' label."""
+"""SQL: where a charge came from, as the badge says it. An invoice was imported, as in the metrics' source label."""
 
-SOURCES = f"{SOURCE} ~ '^(?:${{source:raw}})$'"
+SOURCES = f"lower({SOURCE}) ~ '^(?:${{source:raw}})$'"
 """SQL: the row's source is among those picked."""
 
 MODELS, SCOPES = picked("model", "model"), picked("scope", "scope")
@@ -150,3 +152,7 @@ def named(column: str, names: Mapping[str, str]) -> str:
     """SQL: other words for a column's values; unknown values stay as they are."""
     cases = " ".join(f"WHEN '{value}' THEN '{name}'" for value, name in names.items())
     return f"CASE {column} {cases} ELSE {column} END"
+
+
+SOURCE_NAME = named(f"({SOURCE})", {source: word for source, (word, _, _) in WORDS.items()})
+"""SQL: a charge's source as its badge says it: API, Estimate, Manual, Import."""
