@@ -16,8 +16,6 @@ from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.style import SOURCES as WORDS
-
 POSTGRES = DataSourceRef("grafana-postgresql-datasource", "spend-postgres")
 PROMETHEUS = DataSourceRef("prometheus", "spend-prometheus")
 
@@ -152,7 +150,3 @@ def named(column: str, names: Mapping[str, str]) -> str:
     """SQL: other words for a column's values; unknown values stay as they are."""
     cases = " ".join(f"WHEN '{value}' THEN '{name}'" for value, name in names.items())
     return f"CASE {column} {cases} ELSE {column} END"
-
-
-SOURCE_NAME = named(f"({SOURCE})", {source: word for source, (word, _, _) in WORDS.items()})
-"""SQL: a charge's source as its badge says it: API, Estimate, Manual, Import."""
