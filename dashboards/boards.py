@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dashboards import budgets, overview
+from dashboards import budgets, models, overview
 
-BOARDS = (overview.board(), budgets.board())
+BOARDS = (overview.board(), budgets.board(), models.board())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dashboards.board import Board, Panel, row
-from dashboards.panels import bars, gauges, number, rows, shares
+from dashboards.board import Board, Fold, Panel, board_url, row
+from dashboards.panels import bars, by_source, gauges, number, rows, shares
 from dashboards.queries import (
     ACCOUNTS,
     CHARGES,
     DAYS,
     FIRST_DAY,
     LAST_DAY,
+    SOURCE,
     TIME,
     latest,
     now_of,
@@ -18,19 +19,25 @@ from dashboards.queries import (
 )
 from dashboards.style import (
     CENTS,
+    CONFIDENCE_BADGE,
     GREEN,
+    MANUAL,
     ORANGE,
     RATIO,
     RED,
+    SOURCE_BADGE,
     YELLOW,
     bar,
+    link,
     look,
+    money,
     unit,
     wide,
     words,
 )
 
 PICKED = ("provider", "account", "team", "model", "scope", "source")
+SYNCS = {"ok": GREEN, "failing": RED, "never": RED, "by hand": MANUAL}
 OWNERS = ("provider", "account", "team")
 
 
@@ -45,6 +52,7 @@ def board() -> Board:
             row(4, (4, _month()), (5, _against_last_month()), (6, _month_end()), (5, _today()), (4, _confidence())),
             row(9, (15, _daily()), (9, _budgets())),
             row(7, (6, _providers()), (10, _models()), (8, _freshness())),
+            Fold("Where the figures come from", (row(9, (14, _sources()), (10, _books())),)),
         ),
     )
 
@@ -154,20 +162,24 @@ def _providers() -> Panel:
 def _models() -> Panel:
     return rows(
         "Top models",
-        "The ten dearest models within the time range, and how that compares with the same number of days before.",
+        "The ten dearest models within the time range, and how that compares with as many days before. The"
+        " source is the one that most of the money came from.",
         table_of(f"""
-            WITH sums AS (
-              SELECT coalesce(nullif(model, ''), '(no model)') AS model,
+            WITH parts AS (
+              SELECT coalesce(nullif(model, ''), '(no model)') AS model, {SOURCE} AS source,
                      sum(amount_usd) FILTER (WHERE day >= {FIRST_DAY}) AS usd,
                      sum(amount_usd) FILTER (WHERE day < {FIRST_DAY}) AS before
               FROM best_charges
               WHERE day BETWEEN {FIRST_DAY} - ({LAST_DAY} - {FIRST_DAY} + 1) AND {LAST_DAY} AND {CHARGES}
-              GROUP BY 1
+              GROUP BY 1, 2
             )
-            SELECT model AS "Model", usd AS "Spend", usd / nullif(before, 0) - 1 AS "Change"
-            FROM sums WHERE usd > 0 ORDER BY usd DESC LIMIT 10
+            SELECT model AS "Model", (array_agg(source ORDER BY usd DESC NULLS LAST))[1] AS "Source",
+                   sum(usd) AS "Spend", sum(usd) / nullif(sum(before), 0) - 1 AS "Change"
+            FROM parts GROUP BY 1 HAVING sum(usd) > 0 ORDER BY 3 DESC LIMIT 10
         """),
         fields={
+            "Model": link("Models & tokens", board_url("spend-models", model="${__value.raw}")),
+            "Source": SOURCE_BADGE + wide(90),
             "Spend": bar(CENTS, width=190),
             "Change": unit(RATIO, 0, 90),
         },
@@ -179,9 +191,10 @@ def _freshness() -> Panel:
         "Freshness",
         "Until when there are figures of each account, by its newest report, and how its last sync went.",
         table_of(f"""
-            SELECT a.id AS "Account", extract(epoch FROM now() - max(r.latest_end)) AS "Data is old",
-                   CASE WHEN s.consecutive_failures > 0 THEN 'failing'
-                        WHEN s.last_success_at IS NULL THEN 'never' ELSE 'ok' END AS "Sync"
+            SELECT a.id AS "Account", extract(epoch FROM now() - max(r.latest_end)) AS "Data age",
+                   CASE WHEN s.consecutive_failures > 0 THEN 'failing' WHEN s.last_success_at IS NOT NULL THEN 'ok'
+                        WHEN EXISTS (SELECT FROM best_days b WHERE b.account_id = a.id) THEN 'by hand'
+                        ELSE 'never' END AS "Sync"
             FROM (SELECT id AS account_id, * FROM accounts WHERE removed_at IS NULL) a
             LEFT JOIN sync_state s USING (account_id)
             LEFT JOIN report_state r USING (account_id)
@@ -189,10 +202,33 @@ def _freshness() -> Panel:
             GROUP BY a.id, s.consecutive_failures, s.last_success_at ORDER BY 2 DESC NULLS FIRST
         """),
         fields={
-            "Data is old": unit("dtdurations", 0, 130),
-            "Sync": wide(90)
-            + look(
-                mappings=words({"ok": GREEN, "failing": RED, "never": ORANGE}), custom__cellOptions={"type": "pill"}
-            ),
+            "Data age": unit("dtdurations", 0, 130),
+            "Sync": wide(90) + look(mappings=words(SYNCS), custom__cellOptions={"type": "pill"}),
         },
+    )
+
+
+def _sources() -> Panel:
+    return bars(
+        "Daily spend by source",
+        "Charges per UTC day by where the figure came from: stated by the provider's API, estimated from usage at list"
+        " prices, entered by hand, or imported (invoices too).",
+        series_of(f"""
+            SELECT {TIME} AS time, {SOURCE} AS metric, sum(amount_usd)::float8 AS usd
+            FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2 ORDER BY 1
+        """),
+        fields=by_source(),
+    )
+
+
+def _books() -> Panel:
+    return rows(
+        "Source and confidence by account",
+        "Charges within the time range. Official: stated and settled. Provisional: stated, may still change. Estimated:"
+        " usage at list prices. Manual: entered by hand.",
+        table_of(f"""
+            SELECT account_id AS "Account", {SOURCE} AS "Source", confidence AS "Confidence", sum(amount_usd) AS "Spend"
+            FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2, 3 ORDER BY 4 DESC
+        """),
+        fields={"Source": SOURCE_BADGE + wide(100), "Confidence": CONFIDENCE_BADGE + wide(120), "Spend": money()},
     )

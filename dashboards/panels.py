@@ -25,6 +25,9 @@ PLAIN: Steps = [(None, "text")]
 GOOD: Steps = [(None, GREEN)]
 
 
+_CALCS = {"sum": "Total", "lastNotNull": "Last *"}  # as Grafana heads their columns
+
+
 class Drawn(Protocol):
     """What all panel builders of the SDK share."""
 
@@ -136,6 +139,8 @@ def legend(calcs: tuple[str, ...]) -> common.VizLegendOptions:
     mode = kinds.LegendDisplayMode.TABLE if calcs else kinds.LegendDisplayMode.LIST
     place = kinds.LegendPlacement.RIGHT if calcs else kinds.LegendPlacement.BOTTOM
     options = common.VizLegendOptions().show_legend(show_legend=True).display_mode(mode).placement(place)
+    if calcs:
+        options.sort_by(_CALCS.get(calcs[0], calcs[0].capitalize())).sort_desc(sort_desc=True)
     return options.calcs(list(calcs))
 
 
@@ -144,13 +149,10 @@ def tooltip() -> common.VizTooltipOptions:
     return common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING)
 
 
-def by_source(colour_only: bool = False) -> Fields:
-    """Fields named by the source's badge: its colour, an outline for estimates, a point size of its own."""
-    looks: Fields = {}
-    for name, colour, size in SOURCES.values():
-        drawn = hatched(colour) if name == "Estimate" and not colour_only else coloured(colour)
-        looks[name] = drawn + ([] if colour_only else look(custom__pointSize=size))
-    return looks
+def by_source() -> Fields:
+    """Series named by `queries.SOURCE`: a colour and a point size each, and an outline for estimates."""
+    drawn = {word: hatched if word == "Estimate" else coloured for word in SOURCES}
+    return {word: drawn[word](colour) + look(custom__pointSize=size) for word, (colour, size) in SOURCES.items()}
 
 
 def rows(

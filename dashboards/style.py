@@ -21,12 +21,11 @@ API, MANUAL = "#2196F3", "#FF9800"
 ESTIMATE, IMPORT = "#64B5F6", "#FFB74D"
 FORECAST, ACTUAL = "#AB47BC", "#56A64B"
 
-SOURCES = {  # as in the source label: the words of the badge, the colour, the point size
-    "api": ("API", API, 5),
-    "estimate": ("Estimate", ESTIMATE, 8),
-    "request": ("Estimate", ESTIMATE, 8),
-    "manual": ("Manual", MANUAL, 10),
-    "import": ("Import", IMPORT, 12),
+SOURCES = {  # the words of queries.SOURCE, with a colour and a point size
+    "API": (API, 5),
+    "Estimate": (ESTIMATE, 8),
+    "Manual": (MANUAL, 10),
+    "Import": (IMPORT, 12),
 }
 CONFIDENCE = {"official": GREEN, "provisional": ESTIMATE, "estimated": ESTIMATE, "manual": MANUAL}
 SEVERITIES = {"low": GREY, "medium": YELLOW, "high": ORANGE, "critical": RED}
@@ -72,11 +71,11 @@ def words(colours: dict[str, str]) -> list[dict[str, object]]:
 
 
 def badge(colours: dict[str, str]) -> Look:
-    """Text on its colour."""
+    """Text on its colour. A badge whose mapping changes the text would be grey in Grafana."""
     return look(mappings=words(colours), custom__cellOptions={"type": "pill"}, custom__align="left")
 
 
-SOURCE_BADGE = badge({word: colour for word, colour, _ in SOURCES.values()})
+SOURCE_BADGE = badge({word: colour for word, (colour, _) in SOURCES.items()})
 SEVERITY_BADGE = badge(SEVERITIES)
 CONFIDENCE_BADGE = badge(CONFIDENCE)
 
@@ -101,7 +100,7 @@ def bar(of: str = CENTS, decimals: int = 2, width: int | None = None) -> Look:
     """A number with a bar behind it, as long as it is large among its column."""
     cell = {"type": "gauge", "mode": "gradient", "valueDisplayMode": "text"}
     shades = {"mode": "continuous-BlPu"}
-    return unit(of, decimals, width) + look(custom__cellOptions=cell, color=shades, min=0)
+    return unit(of, decimals, width) + look(custom__cellOptions=cell, color=shades, min=0, fieldMinMax=True)
 
 
 def link(title: str, url: str) -> Look:
