@@ -147,7 +147,7 @@ def _asked(method: str, url: str, **more: Any) -> Any:
 
 def history(
     *,
-    firing: Annotated[bool, typer.Option("--firing", help="Only what has not ended.")] = False,
+    firing: Annotated[bool, typer.Option("--firing", help="Only what fires now.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.", metavar="NUMBER")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
@@ -155,16 +155,17 @@ def history(
     from exporter.store import alert_history
 
     with work.opened() as runtime:
-        found = runtime.database.call(alert_history.newest, limit, firing=firing)
+        now = runtime.clock()
+        found = runtime.database.call(alert_history.newest, limit, firing_at=now if firing else None)
     if as_json:
         show.as_json({"alerts": [told._asdict() for told in found]})
     elif found:
-        show.table(COLUMNS, map(_cells, found), right=("told",))
+        show.table(COLUMNS, [_cells(told, now) for told in found], right=("told",))
     else:
         show.say("There are no alerts. Alertmanager tells of them by its webhook: see docs/notifications.md.")
 
 
-def _cells(told: Told) -> tuple[str, ...]:
+def _cells(told: Told, now: datetime) -> tuple[str, ...]:
     about = ", ".join(f"{name}={value}" for name, value in told.labels.items() if value and name not in SHOWN_APART)
-    until = show.moment(told.ends_at) if told.ends_at else "still"
+    until = show.moment(told.ends_at) if told.ends_at else "still" if told.fires(now) else "unknown"
     return (show.moment(told.starts_at), until, told.severity, told.alertname, about, str(told.notified))

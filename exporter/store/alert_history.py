@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from exporter.alerts import Alert
 
+HEARD_WITHIN = timedelta(hours=2)  # Alertmanager tells every hour of what fires (alertmanager/alertmanager.yml)
+
 
 class Told(NamedTuple):
-    """A row. `ends_at` None: it fires, as far as we were told."""
+    """A row. `ends_at` None: we were not told of an end; one of a silenced alert never is."""
 
     fingerprint: str
     starts_at: datetime
@@ -29,6 +31,10 @@ class Told(NamedTuple):
     annotations: Mapping[str, str]
     notified: int
     received_at: datetime
+
+    def fires(self, now: datetime) -> bool:
+        """True when it has not ended and was heard of lately."""
+        return self.ends_at is None and self.received_at >= now - HEARD_WITHIN
 
 
 def record(db: Connection, alerts: Sequence[Alert], now: datetime) -> None:
@@ -69,14 +75,15 @@ def _row(alert: Alert, now: datetime) -> dict[str, object]:
     }
 
 
-def newest(db: Connection, limit: int, *, firing: bool = False) -> list[Told]:
-    """The alerts that began last, newest first; with `firing` only those that have not ended."""
+def newest(db: Connection, limit: int, *, firing_at: datetime | None = None) -> list[Told]:
+    """The alerts that began last, newest first; with `firing_at` only those that fire at that moment."""
     rows = db.execute(
         text(
-            f"SELECT {', '.join(Told._fields)} FROM alert_history WHERE NOT :firing OR ends_at IS NULL"
+            f"SELECT {', '.join(Told._fields)} FROM alert_history "
+            " WHERE CAST(:heard AS timestamptz) IS NULL OR ends_at IS NULL AND received_at >= :heard"
             " ORDER BY starts_at DESC, fingerprint LIMIT :limit"
         ),
-        {"firing": firing, "limit": limit},
+        {"heard": firing_at - HEARD_WITHIN if firing_at else None, "limit": limit},
     )
     return [Told(*row) for row in rows]
 

@@ -6,12 +6,18 @@ import json
 import re
 import socket
 import subprocess
+import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
+from email import message_from_bytes, policy
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import Any, Self
 from urllib.request import Request, urlopen
 
 import pytest
@@ -140,14 +146,99 @@ def _await(url: str, log: Path) -> None:
 
 
 @pytest.fixture
-def alertmanager(program, server, file, tmp_path) -> Callable[[Config], Alertmanager]:
-    def start(config: Config) -> Alertmanager:
+def alertmanager(program, server, file, tmp_path) -> Callable[..., Alertmanager]:
+    def start(config: Config, *more: str) -> Alertmanager:
         options = [
             f"--config.file={file(config)}",
             f"--storage.path={tmp_path}/alertmanager",
             "--cluster.listen-address=",
         ]
         address = "--web.listen-address={address}"
-        return Alertmanager(server(program("alertmanager"), "/-/ready", *options, address))
+        return Alertmanager(server(program("alertmanager"), "/-/ready", *options, *more, address))
 
     return start
+
+
+class Services:
+    """Slack, Discord, Teams, PagerDuty, a webhook and a mail server, all of them here. `seen`: when, where, what."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, str, Any]] = []
+        self.logins: list[str] = []
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Http, self))
+        self.smtp = ThreadingTCPServer(("127.0.0.1", 0), partial(_Smtp, self))
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        self.smarthost = f"127.0.0.1:{self.smtp.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self.smtp.daemon_threads = True
+        for one in (self.http, self.smtp):
+            threading.Thread(target=one.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in (self.http, self.smtp):
+            one.shutdown()
+            one.server_close()
+
+    def took(self, where: str, what: object) -> None:
+        self.seen.append((time.monotonic(), where, what))
+
+
+class _Http(BaseHTTPRequestHandler):
+    """Answers as each service does when all is well."""
+
+    def __init__(self, services: Services, *args: Any) -> None:
+        self.services = services
+        super().__init__(*args)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.services.took("/" + self.path.split("/")[1], body)
+        status, text = {"/slack": (200, b"ok"), "/discord": (204, b""), "/teams": (202, b"")}.get(
+            self.services.seen[-1][1], (202, b"{}")
+        )
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class _Smtp(StreamRequestHandler):
+    """As much of a mail server as a client needs."""
+
+    def __init__(self, services: Services, *args: Any) -> None:
+        self.services = services
+        super().__init__(*args)
+
+    def handle(self) -> None:
+        self.say("220 here")
+        for line in self.rfile:
+            word = line.decode().strip()
+            if word.startswith("EHLO"):
+                self.say("250-here\r\n250 AUTH PLAIN")
+            elif word.startswith("AUTH PLAIN"):
+                self.services.logins.append(b64decode(word.split()[2]).decode())
+                self.say("235 welcome")
+            elif word == "DATA":
+                self.say("354 go on")
+                lines = iter(self.rfile.readline, b".\r\n")
+                self.services.took("/mail", message_from_bytes(b"".join(lines), policy=policy.default))
+                self.say("250 taken")
+            elif word == "QUIT":
+                self.say("221 bye")
+                return
+            else:
+                self.say("250 ok")
+
+    def say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+@pytest.fixture
+def services() -> Iterator[Services]:
+    with Services() as running:
+        yield running

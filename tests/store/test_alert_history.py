@@ -74,11 +74,24 @@ def test_what_alertmanager_had_given_up_is_opened_again(told):
     assert row.ends_at is None
 
 
-def test_firing_afresh_is_another_row(told, books):
+def test_firing_afresh_is_another_row(told):
     told(replace(FIRING, ends_at=SIX + HOUR))
     rows = told(replace(FIRING, starts_at=SIX + 2 * HOUR))
     assert [row.starts_at for row in rows] == [SIX + 2 * HOUR, SIX]
-    assert [row.starts_at for row in books.run(alert_history.newest, 100, firing=True)] == [SIX + 2 * HOUR]
+
+
+@pytest.mark.parametrize(("hours", "fires"), [(3, True), (3.1, False)])
+def test_what_is_not_heard_of_any_more_does_not_fire(told, books, hours, fires):
+    (row,) = told(FIRING)
+    now = SIX + hours * HOUR
+    assert row.fires(now) == fires
+    assert books.run(alert_history.newest, 100, firing_at=now) == [row] * fires
+
+
+def test_what_ended_does_not_fire(told, books):
+    (row,) = told(replace(FIRING, ends_at=SIX + HOUR))
+    assert not row.fires(SIX + HOUR)
+    assert books.run(alert_history.newest, 100, firing_at=SIX + HOUR) == []
 
 
 def test_no_alerts_are_no_rows(told):
