@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards import budgets, models, overview
+from dashboards import anomalies, budgets, models, overview, start
 
-BOARDS = (overview.board(), budgets.board(), models.board())
+_ANSWERS = (overview.board(), budgets.board(), models.board(), anomalies.board())
+BOARDS = (start.board(_ANSWERS), *_ANSWERS)

@@ -61,6 +61,13 @@ MANUAL = """
     ON CONFLICT (account_id, day) DO UPDATE SET source = EXCLUDED.source, amount_usd = EXCLUDED.amount_usd
 """
 
+JUDGED = """
+    UPDATE anomalies SET verdict = 'confirmed', verdict_by = 'ann', verdict_at = '2026-11-18'
+    WHERE id = (SELECT min(id) FROM anomalies);
+    INSERT INTO planned_changes (account_id, scope, model, first_day, last_day, note, planned_by, created_at)
+    VALUES ('openai', '', '', '2026-11-16', '2026-11-20', 'load test', 'ann', '2026-11-15')
+"""
+
 
 @pytest.fixture(scope="session")
 def demo(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, bytes]]:
@@ -90,6 +97,7 @@ async def _filled(folder: Path) -> bytes:
                 await runtime.scheduler.sync_now(account, history=True)
             await runtime.database.run(_people)
             await asyncio.to_thread(run, runtime.database, NOW, runtime.valuer.valuation.book)
+            await runtime.database.run(lambda db: db.execute(text(JUDGED)))
             await runtime.publisher.publish()
             assert runtime.publisher.latest is not None
             return runtime.publisher.latest.rendered.text.identity
@@ -202,6 +210,7 @@ class Grafana:
 
     def expanded(self, sql: str, **picked: str) -> str:
         """Macros and variables filled in."""
+        sql = re.sub(r"\$__timeFilter\((\w+)\)", r"\1 BETWEEN $__timeFrom() AND $__timeTo()", sql)
         moments = {"$__timeFrom()": self.until - self.span, "$__timeTo()": self.until}
         for macro, moment in moments.items():
             sql = sql.replace(macro, f"'{moment:%Y-%m-%dT%H:%M:%SZ}'")
