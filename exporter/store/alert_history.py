@@ -89,5 +89,7 @@ def newest(db: Connection, limit: int, *, firing_at: datetime | None = None) -> 
 
 
 def forget(db: Connection, before: datetime) -> int:
-    """Delete what ended before that moment, and say how many."""
-    return db.execute(text("DELETE FROM alert_history WHERE ends_at < :before"), {"before": before}).rowcount
+    """Delete what ended or was last heard of before that moment, and say how many."""
+    return db.execute(
+        text("DELETE FROM alert_history WHERE coalesce(ends_at, received_at) < :before"), {"before": before}
+    ).rowcount

@@ -99,8 +99,8 @@ def test_no_alerts_are_no_rows(told):
 
 
 def test_it_is_kept_as_long_as_figures_unless_it_still_fires(told, books):
-    told(replace(FIRING, ends_at=SIX + HOUR), replace(FIRING, fingerprint="ffff"))
+    told(replace(FIRING, ends_at=SIX + HOUR), replace(FIRING, fingerprint="ffff"), replace(FIRING, fingerprint="eeee"))
     books.run(retention.forget, SIX + timedelta(days=700), 24)
-    assert len(told()) == 2
+    assert len(told(replace(FIRING, fingerprint="ffff"), hours=24 * 700)) == 3
     books.run(retention.forget, SIX + timedelta(days=800), 24)
     assert [row.fingerprint for row in told()] == ["ffff"]
