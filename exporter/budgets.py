@@ -22,6 +22,8 @@ SCOPES = ("provider", "account", "team", "scope", "model")
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")
 SLUG_SENTENCE = "must consist of a-z, 0-9, '.', '_' and '-' and begin with a letter or digit"
 LENGTH_SENTENCE = "must be a number of days or months such as '45 days' or '2 months'"
+_TOO_MUCH = Decimal(10) ** 15  # a slip of the finger in any currency
+_STARTS = (date(1970, 1, 1), date(2200, 1, 1))  # the longest period from any of these days ends before the calendar
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _LENGTH = re.compile(r"([1-9]\d{0,3}) (day|month)s?")
 # Mean lengths in days, only for comparing budgets of different periods.
@@ -136,6 +138,8 @@ def faults(budget: Budget) -> Iterator[tuple[str, str]]:
         yield "id", SLUG_SENTENCE
     if not budget.amount.is_finite() or budget.amount < 0:
         yield "amount", "must be a number that is not negative"
+    elif budget.amount >= _TOO_MUCH:
+        yield "amount", f"must be less than {_TOO_MUCH:,}"
     if not _CURRENCY.fullmatch(budget.currency):
         yield "currency", "is not a currency code of three capital letters such as EUR"
     if budget.time_zone not in _zones():
@@ -153,6 +157,8 @@ def _period_faults(budget: Budget) -> Iterator[tuple[str, str]]:
         yield "period", "is custom and needs 'start' and 'length'"
     elif budget.period != "custom" and budget.length is not None:
         yield "length", "is for a custom period only"
+    if budget.start is not None and not _STARTS[0] <= budget.start < _STARTS[1]:
+        yield "start", f"must be a day from {_STARTS[0]} on and before {_STARTS[1]}"
 
 
 def _level_faults(levels: Iterable[Level]) -> Iterator[str]:
@@ -165,6 +171,8 @@ def _level_faults(levels: Iterable[Level]) -> Iterator[str]:
             yield f"has the level '{level.name}', which needs either 'percent' or 'money'"
         elif value is None or not value.is_finite() or value <= 0:
             yield f"has the level '{level.name}', which must be more than 0"
+        elif value >= _TOO_MUCH:
+            yield f"has the level '{level.name}', which must be less than {_TOO_MUCH:,}"
         if (level.name, level.basis) in seen:
             yield f"has the level '{level.name}' on the {level.basis} figure twice"
         seen.add((level.name, level.basis))

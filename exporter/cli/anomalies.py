@@ -147,6 +147,8 @@ def read_table(file: IO[str]) -> tuple[dict[str, Rows], bool]:
         for line in lines:
             if not line:
                 continue
+            if len(line) > len(header):
+                raise SpendError(f"line {lines.line_num}: there are more values than columns")
             name = line[series] if series is not None else ""
             rows = tables.get(name) or tables.setdefault(name, Rows())
             rows.add(line[day or 0], line[cost or 0], line[requests] if requests is not None else None)

@@ -141,7 +141,7 @@ def print_details(row: Row) -> None:
     """A line for each fact, then the burn-down."""
     for name, value in row.facts().items():
         if value not in ("", None, {}, []):
-            show.say(f"{name.replace('_', ' '):<18}{_plain(value)}")
+            show.say(f"{name.replace('_', ' '):<19}{_plain(value)}")
     if row.days:
         columns = ("day", "spent $", "left $", "even pace $")
         cells = [(f"{d.day}", _money(d.spent), _money(d.left), _money(d.even)) for d in row.days]

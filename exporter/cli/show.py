@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,8 +39,12 @@ def error(sentence: str) -> None:
 
 
 def as_json(value: Any) -> None:
-    """The result for a program: indented, keys as given."""
-    say(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    """The result for a program: indented, keys as given, days and moments by ISO 8601."""
+    say(json.dumps(value, indent=2, default=_text, ensure_ascii=False))
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)  # a moment is a date, too
 
 
 def console(*, stderr: bool = False) -> Console:

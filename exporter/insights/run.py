@@ -12,6 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+from sqlalchemy import Connection
+
 from exporter.analytics.anomaly import Settings
 from exporter.errors import StoreError
 from exporter.insights import anomalies, forecasts, nowcasts, savings, trends
@@ -53,7 +55,7 @@ def run(
     for name, step in STEPS.items():
         began = time.perf_counter()
         try:
-            done[name] = database.call(step, context)
+            done[name] = database.call(_alone, step, context)
         except StoreError:
             raise
         except Exception:
@@ -63,3 +65,9 @@ def run(
     if len(done) == len(STEPS):
         database.call(analysis.finish, now=now, books=books)
     return done
+
+
+def _alone(db: Connection, step: Step, context: Context) -> str:
+    """Somebody may call `analyse` while an exporter analyses by itself."""
+    analysis.one_at_a_time(db)
+    return step(db, context)

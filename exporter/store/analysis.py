@@ -53,6 +53,11 @@ def release(db: Connection) -> None:
     db.execute(text(_RELEASE))
 
 
+def one_at_a_time(db: Connection) -> None:
+    """Wait for another analysis to finish its step: both would put the same rows in the place of the same rows."""
+    db.execute(text("SELECT pg_advisory_xact_lock(hashtext('spend_exporter_analysis'))"))
+
+
 def finished_at(db: Connection) -> datetime | None:
     """When the last run was done; None: never."""
     found: datetime | None = db.execute(text("SELECT finished_at FROM analysis_state")).scalar()

@@ -20,7 +20,7 @@ from exporter.analytics.budget import (
     period_of,
     standing,
 )
-from exporter.budgets import Basis, Budget, Length, Level
+from exporter.budgets import Basis, Budget, Length, Level, faults
 from exporter.domain import DAY, Period
 
 BUDGET = Budget(id="b", amount=Decimal(1000))
@@ -96,6 +96,18 @@ def test_every_moment_lies_in_its_period_and_periods_leave_no_gap():
             assert found.start <= now < found.end
             assert found == before or found.start == before.end
             before = found
+
+
+@pytest.mark.parametrize("length", [None, Length(9999, "months"), Length(9999, "days"), Length(1, "days")])
+@pytest.mark.parametrize("start", [date(1970, 1, 1), date(2199, 12, 31)])
+def test_no_terms_without_fault_lead_out_of_the_calendar(start, length):
+    for period in ("custom",) if length else ("week", "month", "quarter", "year"):
+        for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+            budget = replace(BUDGET, period=period, start=start, length=length, time_zone=zone)
+            assert list(faults(budget)) == []
+            for now in (NOW, datetime(2199, 12, 31, 23, tzinfo=UTC)):
+                found = period_of(budget, now)
+                assert found is None or found.start <= now < found.end
 
 
 def test_a_custom_period_does_not_exist_before_it_begins():

@@ -77,6 +77,7 @@ def test_the_floor_is_chosen(run: Run) -> None:
         ("day,cost\n", "the table needs the columns date and cost; missing: date"),
         ("date,cost\n", "the table has no line under its heading"),
         ("date,cost\n2025-01-01\n", "line 2: there are fewer values than columns"),
+        ("date,cost\n2025-01-01,3,50\n", "line 2: there are more values than columns"),
         ("date,cost\n2025-01-01,x\n", "line 2: cost 'x' is not a number"),
         ("date,cost\nnever,1\n", "line 2: 'never' is neither a day (2025-01-31) nor an hour (2025-01-31T23)"),
         ("series,date,cost\na,0001-01-01,1\na,9000-01-01,1\n", "series a: the days lie more than 100 years apart"),

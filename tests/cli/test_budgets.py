@@ -60,7 +60,7 @@ def test_show_tells_terms_figures_and_the_burn_down(with_spend):
     assert cli("budgets", "add", "all", "--amount", "1000", "--period", "year", *levels).exit_code == 0
     shown = cli("budgets", "show", "all")
     assert shown.exit_code == 0, shown.output
-    for words in ("half at 50 %, most at 900, over (forecast) at 100 %", "burn rate 7d usd  10.000000", "even pace $"):
+    for words in ("half at 50 %, most at 900, over (forecast) at 100 %", "burn rate 7d usd   10.000000", "even pace $"):
         assert words in shown.stdout
     facts = json.loads(cli("budgets", "show", "all", "--json").stdout)
     assert facts["burn_down"][-1]["spent"] == f"{float(facts['spent_usd']):g}"
@@ -86,6 +86,10 @@ def test_without_data_and_before_a_custom_period_there_are_dashes(cli):
     [
         (("a", "--amount", "much"), "'much' is not a number"),
         (("a", "--amount", "-5"), "the budget's amount must be a number that is not negative"),
+        (("a", "--amount", "1e15"), "the budget's amount must be less than 1,000,000,000,000,000"),
+        (("a", "--amount", "5", "--start", "9999-12-31"), "the budget's start must be a day from 1970-01-01 on and"),
+        (("a", "--amount", "5", "--start", "0001-01-01"), "the budget's start must be a day from 1970-01-01 on and"),
+        (("a", "--amount", "5", "--level", "b=1e15"), "the level 'b', which must be less than 1,000,000,000,000,000"),
         (("A b", "--amount", "5"), "the budget's id must consist of a-z"),
         (("a", "--amount", "5", "--currency", "euro"), "the budget's currency is not a currency code"),
         (

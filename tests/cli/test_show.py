@@ -7,6 +7,8 @@ import json
 import logging
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
@@ -56,6 +58,15 @@ def test_a_table_has_a_box_on_a_terminal_only(terminal, monkeypatch):
     assert "╭" not in piped.getvalue()
     assert "\033" not in piped.getvalue()
     assert max(map(len, piped.getvalue().splitlines())) <= 80
+
+
+def test_json_says_days_and_moments_by_iso_8601(capsys):
+    show.as_json({"day": date(2026, 3, 1), "at": datetime(2026, 3, 1, 7, tzinfo=UTC), "usd": Decimal("1.50")})
+    assert json.loads(capsys.readouterr().out) == {
+        "day": "2026-03-01",
+        "at": "2026-03-01T07:00:00+00:00",
+        "usd": "1.50",
+    }
 
 
 def test_no_moment_is_a_dash():

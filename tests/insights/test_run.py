@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text
 
 from exporter.errors import StoreError
 from exporter.insights import run as module
+from exporter.insights import trends
 from exporter.pricing import NoList, PriceBook
 from exporter.store import analysis
 from exporter.store.database import Database
@@ -58,3 +61,24 @@ def test_without_a_database_there_is_nothing_to_go_on_with(database, books, monk
 
     with pytest.raises(StoreError):
         analysed(database, books, monkeypatch, one=gone, two=lambda *_: "never")
+
+
+def test_two_analyses_take_turns(database, books, monkeypatch):
+    """Each replaces the rows of the last one; at the same time they would both add theirs."""
+    books.costs(books.account(), books.window(0, 3), books.charge(1, 5))
+    inside, most = [], []
+
+    def step(db, context):
+        inside.append(1)
+        most.append(len(inside))
+        done = trends.refresh(db, context)
+        db.execute(text("SELECT pg_sleep(0.2)"))  # long enough for the other to come in, were it let
+        inside.pop()
+        return done
+
+    monkeypatch.setattr(module, "STEPS", {"trends": step})
+    other = Database(str(database.engine.url.render_as_string(hide_password=False)), connections=1)
+    with ThreadPoolExecutor() as pool, closing(other):
+        runs = [pool.submit(module.run, one, books.moment(9, 12), PriceBook(NoList())) for one in (database, other)]
+        assert [run.result() for run in runs] == [{"trends": "0 trends"}] * 2
+    assert most == [1, 1]
