@@ -1,6 +1,7 @@
 """Annotations on time series: what is unusual, what people entered, what a provider changed afterwards.
 
-One rule: a marker stands at the day whose figure it explains, not at the moment somebody noticed.
+One rule: a marker stands at the day whose figure it explains, not at the moment somebody noticed. What lasts longer
+than a week is marked where it begins, or it would tint the whole chart.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ _RANGE = f"day <= {LAST_DAY} AND until >= {FIRST_DAY}"
 ANOMALIES = Markers(
     "Anomalies",
     f"""
-    SELECT {moment("day")} AS time, {moment("until + 1")} AS timeend, 'Anomaly: ' || explanation AS text,
+    SELECT {moment("day")} AS time,
+           {moment("CASE WHEN until - day < 7 THEN until ELSE day END + 1")} AS timeend,
+           'Anomaly: ' || explanation AS text,
            concat_ws(',', 'anomaly', became, severity, nullif(account_id, '')) AS tags
     FROM anomalies
     WHERE {_RANGE} AND withdrawn_at IS NULL AND part_of IS NULL AND planned IS NULL
@@ -26,9 +29,10 @@ ANOMALIES = Markers(
 ENTRIES = Markers(
     "Manual entries",
     f"""
-    SELECT {moment("day")} AS time, {moment("until + 1")} AS timeend,
+    SELECT {moment(f"greatest(day, {FIRST_DAY})")} AS time,
            account_id || ': $' || to_char(usd, 'FM999,999,990.00') || CASE source
-             WHEN 'manual' THEN ' entered by hand' WHEN 'invoice' THEN ' by invoice' ELSE ' imported' END AS text,
+             WHEN 'manual' THEN ' entered by hand' WHEN 'invoice' THEN ' by invoice' ELSE ' imported' END
+             || ' for ' || to_char(day, 'YYYY-MM-DD') || ' to ' || to_char(until, 'YYYY-MM-DD') AS text,
            'entry,' || source AS tags
     FROM (
       SELECT account_id, source, min(day) AS day, max(day) AS until, sum(amount_usd) AS usd FROM daily_charges
@@ -45,7 +49,7 @@ ENTRIES = Markers(
 RESTATEMENTS = Markers(
     "Restatements",
     f"""
-    SELECT {moment("day")} AS time, {moment("day + 1")} AS timeend,
+    SELECT {moment("day")} AS time,
            account_id || ' restated: $' || to_char(seen.usd, 'FM999,999,990.00') || ' after ' || seen.age_hours / 24
              || ' days, $' || to_char(best_days.amount_usd, 'FM999,999,990.00') || ' now' AS text,
            'restatement' AS tags

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dashboards.board import Board, Fold, Panel, board_url, row
-from dashboards.panels import lines, number, rows
+from dashboards.panels import lines, number, rows, told
 from dashboards.queries import ACCOUNTS, DAYS, MODELS, SCOPES, TIME, series_of, table_of
-from dashboards.style import API, CENTS, GREEN, GREY, ORANGE, RATIO, RED, bar, badge, link, look, money, unit, wide
+from dashboards.style import API, CENTS, GREEN, GREY, ORANGE, RATIO, RED, badge, bar, link, look, money, unit, wide
 
 KINDS = {"model": API, "batch": "purple", "cache": GREEN, "seat": ORANGE, "tail": GREY}
 FRESH = "made_at > spend_today() - 2"
@@ -27,10 +27,7 @@ def board() -> Board:
             row(4, (14, _by_kind()), (5, _cache_saved()), (5, _batch_now())),
             row(9, (24, _findings())),
             row(7, (10, _caches()), (7, _hit_ratio()), (7, _batch_share())),
-            Fold(
-                "Cost per request",
-                (row(10, (14, _requests()), (10, _features()))),
-            ),
+            Fold("Cost per request", (row(10, (14, _requests()), (10, _features())),)),
         ),
     )
 
@@ -50,7 +47,8 @@ def _by_kind() -> Panel:
 def _cache_saved() -> Panel:
     return number(
         "Caching saved",
-        "Over the last 30 complete days: what cache reads cost less than plain input, less what cache writes cost more.",
+        "Over the last 30 complete days: what cache reads cost less than plain input, less what cache writes cost"
+        " more.",
         table_of(
             f"SELECT sum(saved_usd - lost_usd) AS net FROM cache_effects WHERE {FRESH} AND {ACCOUNTS} AND {MODELS}"
         ),
@@ -71,12 +69,12 @@ def _batch_now() -> Panel:
 
 
 def _findings() -> Panel:
-    return rows(
+    panel = rows(
         "What would cost less",
-        "The largest first. What is compared and what is left out: docs/savings.md. Whether a smaller model is good enough"
-        " or an answer can wait is yours to say.",
+        "The largest first. What is compared and what is left out: docs/savings.md. Whether a smaller model is good"
+        " enough or an answer can wait is yours to say.",
         table_of(f"""
-            SELECT kind AS "Kind", usd_per_month AS "Saves a month", f.account_id AS "Account",
+            SELECT f.kind AS "Kind", usd_per_month AS "Saves a month", f.account_id AS "Account",
                    coalesce(n.name, f.scope) AS "Project", model AS "Model", target AS "Change to", sentence AS "Why"
             FROM (SELECT * FROM savings WHERE {FRESH} AND {ACCOUNTS} AND {MODELS} AND {SCOPES}) f {SCOPE_NAME}
             ORDER BY 2 DESC
@@ -90,16 +88,17 @@ def _findings() -> Panel:
             "Change to": wide(170),
             "Why": look(custom__inspect=True),
         },
-    ).no_value("Nothing found: under a dollar a month, or fewer than seven days of usage")
+    )
+    return told(panel, "Nothing found: under a dollar a month, or fewer than seven days of usage")
 
 
 def _caches() -> Panel:
-    return rows(
+    panel = rows(
         "What caching does, by model",
-        "Of the last 30 complete days. Hit ratio: cache reads among all input. Saved: reads at input price less cache price."
-        " Lost: writes above input price. A dash: the model has no known price.",
+        "Of the last 30 complete days. Hit ratio: cache reads among all input. Saved: reads at input price less cache"
+        " price. Lost: writes above input price. A dash: the model has no known price.",
         table_of(f"""
-            SELECT model AS "Model", hit_ratio AS "Hit ratio", saved_usd AS "Saved", -lost_usd AS "Lost",
+            SELECT model AS "Model", hit_ratio AS "Hit ratio", saved_usd AS "Saved", lost_usd AS "Lost",
                    saved_usd - lost_usd AS "Net"
             FROM cache_effects WHERE {FRESH} AND {ACCOUNTS} AND {MODELS} ORDER BY 5 DESC NULLS LAST
         """),
@@ -109,18 +108,19 @@ def _caches() -> Panel:
             "Lost": money(80),
             "Net": money(90),
         },
-    ).no_value("No model reads from a cache")
+    )
+    return told(panel, "No model reads from a cache")
 
 
 def _hit_ratio() -> Panel:
     return lines(
         "Cache hit ratio",
-        "Share of input tokens that were read from the cache, by account, from the provider's usage report.",
+        "Share of input tokens that were read from the cache on complete days, by account.",
         series_of(f"""
             SELECT {TIME} AS time, account_id AS metric,
                    (sum(quantity) FILTER (WHERE meter = 'cache_read') / sum(quantity))::float8 AS ratio
             FROM daily_usage
-            WHERE source = 'usage_api' AND unit = 'tokens' AND ({INPUT}) AND quantity > 0 AND {_USAGE}
+            WHERE source = 'usage_api' AND unit = 'tokens' AND ({INPUT}) AND quantity > 0 AND {_COMPLETE}
             GROUP BY 1, 2 ORDER BY 1
         """),
         unit=RATIO,
@@ -130,12 +130,12 @@ def _hit_ratio() -> Panel:
 def _batch_share() -> Panel:
     return lines(
         "Share at batch or flex price",
-        "Tokens at a reduced tier among all tokens, by account, from the provider's usage report.",
+        "Tokens at a reduced tier among all tokens of complete days, by account.",
         series_of(f"""
             SELECT {TIME} AS time, account_id AS metric,
                    (coalesce(sum(quantity) FILTER (WHERE service_tier IN ('batch', 'flex')), 0)
                      / sum(quantity))::float8 AS ratio
-            FROM daily_usage WHERE source = 'usage_api' AND unit = 'tokens' AND quantity > 0 AND {_USAGE}
+            FROM daily_usage WHERE source = 'usage_api' AND unit = 'tokens' AND quantity > 0 AND {_COMPLETE}
             GROUP BY 1, 2 ORDER BY 1
         """),
         unit=RATIO,
@@ -143,13 +143,14 @@ def _batch_share() -> Panel:
 
 
 _USAGE = f"{DAYS} AND {ACCOUNTS} AND {MODELS} AND {SCOPES}"
+_COMPLETE = f"day < spend_today() AND {_USAGE}"
 
 
 def _requests() -> Panel:
     return rows(
         "Cost per request, by project and model",
-        "Estimated charges of the last 30 complete days at the account's own discount, divided by the requests the provider"
-        " states.",
+        "Estimated charges of the last 30 complete days at the account's own discount, divided by the requests the"
+        " provider states.",
         table_of(f"""
             SELECT coalesce(n.name, f.scope) AS "Project", model AS "Model", requests AS "Requests", usd AS "Spend",
                    usd / nullif(requests, 0) AS "A request"
@@ -165,9 +166,10 @@ def _requests() -> Panel:
 
 
 def _features() -> Panel:
-    return rows(
+    panel = rows(
         "Cost per request, by feature and variant",
-        "Of rows with the tags feature, or experiment and variant. The reports of OpenAI and Anthropic have none of them.",
+        "Of rows with the tags feature, or experiment and variant. The reports of OpenAI and Anthropic have none of"
+        " them.",
         table_of(f"""
             SELECT key AS "Of", value AS "Name", sum(requests) AS "Requests", sum(usd) AS "Spend",
                    sum(usd) / nullif(sum(requests), 0) AS "A request"
@@ -175,4 +177,5 @@ def _features() -> Panel:
             GROUP BY 1, 2 ORDER BY 4 DESC
         """),
         fields={"Of": wide(90), "Requests": unit("locale", 0, 100), "Spend": money(), "A request": unit(CENTS, 4, 110)},
-    ).no_value("No usage carries the tag feature, experiment or variant")
+    )
+    return told(panel, "No usage carries the tag feature, experiment or variant")

@@ -62,6 +62,12 @@ def joined(panel: P, columns: dict[str, str]) -> P:
     return panel.with_transformation(models.DataTransformerConfig("organize", options=shaped))
 
 
+def told(panel: P, sentence: str) -> P:
+    """What a table says when it is empty; a cell without a value stays a dash."""
+    panel.no_value(sentence)
+    return panel.override_by_regexp("/.*/", look(noValue="–"))
+
+
 def steps(thresholds: Steps) -> dashboard.ThresholdsConfig:
     """Colours from a value on; None is where the first one begins."""
     mode = models.ThresholdsMode.ABSOLUTE

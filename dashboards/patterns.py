@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dashboards.board import Board, Fold, Panel, row
 from dashboards.markers import MARKERS
-from dashboards.panels import gauges, lines, number, rows
-from dashboards.queries import ACCOUNTS, DAYS, FIRST_DAY, LAST_DAY, SOURCES, moment, picked, series_of, table_of
-from dashboards.style import CENTS, GREEN, GREY, RATIO, RED, YELLOW, badge, bar, coloured, look, money, unit, wide
+from dashboards.panels import Steps, gauges, lines, number, rows, told
+from dashboards.queries import ACCOUNTS, DAYS, SOURCES, moment, picked, series_of, table_of
+from dashboards.style import CENTS, GREEN, GREY, RATIO, RED, USD, YELLOW, badge, bar, coloured, look, money, unit, wide
 
 DAYS_OF_WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WEEKDAY = "(ARRAY['" + "', '".join(DAYS_OF_WEEK) + "'])[{}]"
-RISES = {"mode": "absolute", "steps": [{"value": None, "color": GREEN}, {"value": 0.1, "color": YELLOW}]}
-RISES["steps"] = [*RISES["steps"], {"value": 0.3, "color": RED}]  # type: ignore[misc]
+RISE: Steps = [(None, GREEN), (0.1, YELLOW), (0.3, RED)]
 CHANGE = unit(RATIO, 1, 100)
 OF_ACCOUNTS = f"{ACCOUNTS} AND {SOURCES}"
 
@@ -26,9 +25,9 @@ def board() -> Board:
         since="now-90d",
         markers=MARKERS,
         rows=(
-            row(3, (6, _running("month")), (6, _running("quarter")), (8, _growth()), (4, _weekend())),
+            row(4, (6, _running("month")), (6, _running("quarter")), (8, _growth()), (4, _weekend())),
             row(9, (24, _week())),
-            row(8, (9, _months()), (8, _quarters()), (7, _weekdays())),
+            row(7, (9, _months()), (8, _quarters()), (7, _weekdays())),
             Fold("Where it is heading", (row(9, (14, _averages()), (10, _trends())),)),
         ),
     )
@@ -37,8 +36,8 @@ def board() -> Board:
 def _running(period: str) -> Panel:
     return number(
         f"This {period} against the last",
-        f"The running {period} up to today, and how that compares with the {period} before up to the same day. Only accounts"
-        f" that had all of the {period} before are compared. Source does not narrow it.",
+        f"The running {period} up to today, and how that compares with the {period} before up to the same day. Only"
+        f" accounts that had all of the {period} before are compared. Source does not narrow it.",
         table_of(f"""
             SELECT sum(amount_usd) AS "So far",
                    sum(amount_usd) FILTER (WHERE same_day_change_ratio IS NOT NULL)
@@ -47,7 +46,8 @@ def _running(period: str) -> Panel:
             FROM {period}_comparison
             WHERE {period} = date_trunc('{period}', spend_today()::timestamp)::date AND {ACCOUNTS}
         """),
-        fields={"Same day": unit(RATIO, 1) + look(thresholds=RISES)},
+        fields={"So far": coloured("text"), "Same day": unit(RATIO, 1)},
+        thresholds=RISE,
     )
 
 
@@ -55,20 +55,21 @@ def _growth() -> Panel:
     spans = {"7 days": 7, "30 days": 30, "90 days": 90}
     figures = ",\n".join(
         f"""sum(amount_usd) FILTER (WHERE day >= spend_today() - {days})
-            / nullif(sum(amount_usd) FILTER (WHERE day BETWEEN spend_today() - {2 * days} AND spend_today() - {days + 1}), 0)
-            - 1 AS "{name}" """
+            / nullif(sum(amount_usd) FILTER (
+                WHERE day BETWEEN spend_today() - {2 * days} AND spend_today() - {days + 1}), 0) - 1 AS "{name}" """
         for name, days in spans.items()
     )
     return number(
         "Growth",
-        "The last 7, 30 and 90 complete days against as many days before. Accounts that began in between count as growth.",
+        "The last 7, 30 and 90 complete days against as many days before. Accounts that began in between count as"
+        " growth.",
         table_of(f"""
             SELECT {figures} FROM daily_spend
             WHERE day BETWEEN spend_today() - 180 AND spend_today() - 1 AND {OF_ACCOUNTS}
         """),
         unit=RATIO,
-        fields={"/.*/": unit(RATIO, 1) + look(thresholds=RISES)},
-    )
+        thresholds=RISE,
+    ).decimals(1)
 
 
 def _weekend() -> Panel:
@@ -91,27 +92,32 @@ def _week() -> Panel:
         f"""coalesce(sum(amount_usd) FILTER (WHERE hour = {hour}), 0) / 8 AS "{hour:02d}" """ for hour in range(24)
     )
     shades = {"mode": "continuous-blues"}
-    cells = look(custom__cellOptions={"type": "color-background", "mode": "basic"}, color=shades, custom__align="right")
+    cells = look(
+        custom__cellOptions={"type": "color-background", "mode": "basic"},
+        color=shades,
+        custom__align="right",
+        custom__minWidth=56,
+    )
     panel = rows(
         "Dollars by weekday and hour, UTC",
-        "What an average hour of the week costs, over the last eight weeks, at list prices of hourly usage: when money is"
-        " spent, rather than how much. The darker, the dearer. Made by the last analysis; the time range does not move it,"
-        " and accounts without hourly usage are not in it.",
+        "What an average hour of the week costs, over the last eight weeks, at list prices of hourly usage: when money"
+        " is spent, rather than how much. The stronger the blue, the dearer. Made by the last analysis; the time range"
+        " does not move it, and accounts without hourly usage are not in it.",
         table_of(f"""
             SELECT {WEEKDAY.format("weekday")} AS "Weekday", {hours}
             FROM weekday_hours WHERE {ACCOUNTS} GROUP BY weekday ORDER BY weekday
         """),
-        fields={"Weekday": wide(110), "/^[0-9]+$/": unit(CENTS, 1) + cells},
+        fields={"Weekday": wide(110), "/^[0-9]+$/": unit(USD) + cells},
     )
-    return panel.no_value("No hourly usage, or not analysed yet: `spend-exporter analyse`")
+    return told(panel, "No hourly usage, or not analysed yet: `spend-exporter analyse`")
 
 
-def _compared(period: str, label: str, title: str, count: int) -> Panel:
+def _compared(period: str, label: str, title: str, reach: str) -> Panel:
     step = "1 month" if period == "month" else "3 months"
     return rows(
         title,
-        f"Charges by calendar {period} in UTC and the change against the one before; the running one is compared up to the"
-        " same day. Only accounts that had both wholly are compared. Neither time range nor source narrow it.",
+        f"Charges by calendar {period} in UTC and the change against the one before; the running one is compared up to"
+        " the same day. Only accounts that had both wholly are compared. Neither time range nor source narrow it.",
         table_of(f"""
             SELECT {label} || CASE WHEN {period} + interval '{step}' > spend_today() THEN ' so far' ELSE '' END
                      AS "{period.capitalize()}",
@@ -121,10 +127,10 @@ def _compared(period: str, label: str, title: str, count: int) -> Panel:
             FROM (
               SELECT *, coalesce(change_ratio, same_day_change_ratio) AS change,
                      coalesce(previous_same_day_usd, previous_usd) AS before
-              FROM {period}_comparison WHERE {period} >= spend_today() - interval '{count}' AND {ACCOUNTS}
+              FROM {period}_comparison WHERE {period} >= spend_today() - interval '{reach}' AND {ACCOUNTS}
             ) compared GROUP BY {period} ORDER BY {period} DESC
         """),
-        fields={"Spend": bar(CENTS, width=200), "Change": CHANGE},
+        fields={"Spend": bar(CENTS, 0, 220), "Change": CHANGE},
     )
 
 
@@ -171,7 +177,7 @@ def _averages() -> Panel:
 
 def _trends() -> Panel:
     owners = " AND ".join(picked(column, variable) for column, variable in _OWNERS.items())
-    return rows(
+    panel = rows(
         "Trends",
         "Over the last 56 complete days, without the pattern of the week and with spikes weighing little. Increasing or"
         " decreasing: surely not level, and a tenth or more in 30 days. By the last analysis.",
@@ -180,7 +186,7 @@ def _trends() -> Panel:
                      nullif(model, '')), ''), nullif(team, ''), nullif(provider, ''), 'everything') AS "Name",
                    state AS "Trend", mean_usd AS "A day", slope * 30 / nullif(mean_usd, 0) AS "In 30 days"
             FROM trends
-            WHERE level <> 'budget' AND {FIRST_DAY} <= {LAST_DAY} AND {owners}
+            WHERE level <> 'budget' AND {owners}
             ORDER BY abs(slope) DESC LIMIT 100
         """),
         fields={
@@ -189,7 +195,8 @@ def _trends() -> Panel:
             "A day": money(90),
             "In 30 days": CHANGE,
         },
-    ).no_value("No trend yet: it needs 14 days of figures and an analysis")
+    )
+    return told(panel, "No trend yet: it needs 14 days of figures and an analysis")
 
 
 _OWNERS = {"provider": "provider", "team": "team", "account_id": "account"}

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +31,7 @@ import yaml
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from exporter.alerts import Alert
 from exporter.app import opened
 from exporter.budgets import Budget
 from exporter.config import Config, SpendFile
@@ -41,11 +43,15 @@ from exporter.demo.truth import Truth
 from exporter.domain import Account
 from exporter.insights.run import run
 from exporter.providers.client import open_client
-from exporter.store import accounts, budgets, invoices
+from exporter.store import accounts, alert_history, budgets, invoices
 from exporter.store.accounts import StoredAccount
 from exporter.store.invoices import Invoice
 
 NOW = datetime(2026, 11, 18, 15, 30, tzinfo=UTC)
+MESSAGES = b"""
+alertmanager_notifications_total{integration="webhook"} %d
+alertmanager_notifications_failed_total{integration="webhook"} 0
+"""  # as an Alertmanager tells of its messages; tests/alertmanager holds a real one against these names
 RULES = Path(__file__).parents[2] / "recording-rules"
 BUDGETS = (
     Budget(id="company", name="All of it", amount=Decimal(30000)),
@@ -112,6 +118,10 @@ def _people(db) -> None:
     bill = Invoice(account="hosting", month=date(2026, 10, 1), amount=Decimal(310), currency="USD", usd=Decimal(310))
     invoices.add(db, bill, "test")
     db.execute(text(MANUAL))
+    for name, ended in {"resolved": NOW - timedelta(hours=5), "firing": None}.items():
+        labels = {"alertname": "SpendAnomaly", "severity": "warning"}
+        told = Alert(name, NOW - timedelta(hours=8), ended, labels, {"description": "It costs $12.50 more than usual."})
+        alert_history.record(db, [told], NOW)
 
 
 def _config(simulator: Simulator, folder: Path) -> Config:
@@ -156,12 +166,14 @@ def prometheus(demo, program, tmp_path_factory) -> Iterator[str]:
 
 @contextmanager
 def _exposed(published: bytes) -> Iterator[str]:
+    scrapes = count()
+
     class Exporter(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
-            self.wfile.write(published)
+            self.wfile.write(published + MESSAGES % (10 * next(scrapes)))
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -179,12 +191,15 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+READY = "level:spend_budget_reached_usd:max and on () provider:spend_exporter_provider_requests:increase1h"
+
+
 def _wait(address: str, patience: float = 90) -> None:
-    """Until the last of our rules has been evaluated over a scrape, so that every record has its series."""
+    """Until the last of our rules has been evaluated over two scrapes, so that every record has its series."""
     end = time.monotonic() + patience
     while True:
         with suppress(OSError):
-            url = f"http://{address}/api/v1/query?" + urlencode({"query": "level:spend_budget_reached_usd:max"})
+            url = f"http://{address}/api/v1/query?" + urlencode({"query": READY})
             with urlopen(url, timeout=10) as reply:
                 if json.load(reply)["data"]["result"]:
                     return
