@@ -8,6 +8,7 @@ from grafana_foundation_sdk.models.common import BigValueTextMode, ScaleDistribu
 from dashboards import anomaly_lists as lists
 from dashboards.anomaly_lists import SHOWN
 from dashboards.board import Board, Fold, Markers, Panel, row
+from dashboards.markers import ANOMALIES, RESTATEMENTS
 from dashboards.panels import lines, number
 from dashboards.queries import (
     ACCOUNTS,
@@ -49,11 +50,7 @@ def board() -> Board:
             row(9, (24, lists.unusual())),
             Fold("Requests, and changes that were announced", (row(8, (14, lists.requests()), (10, lists.planned())),)),
         ),
-        markers=(
-            Markers("Anomalies", lists.found()),
-            Markers("Announced changes", lists.announced(), "#8E8E8E"),
-            Markers("Restatements", lists.restated(), FORECAST),
-        ),
+        markers=(ANOMALIES, Markers("Announced changes", lists.announced(), GREY), RESTATEMENTS),
     )
 
 

@@ -98,30 +98,10 @@ def planned() -> Panel:
     )
 
 
-def found() -> str:
-    """Incidents as marks from their first to their last day."""
-    return f"""
-        SELECT {moment("day")} AS time, {moment("until + 1")} AS timeend, {SUBJECT} || ': ' || explanation AS text,
-               severity || ',' || kind AS tags
-        FROM anomalies {NAMES}
-        WHERE {SHOWN} AND part_of IS NULL AND severity <> 'low' ORDER BY day DESC LIMIT 100
-    """
-
-
 def announced() -> str:
     """Announced changes as marks."""
     return f"""
         SELECT {moment("first_day")} AS time, {moment("last_day + 1")} AS timeend, account_id || ': ' || note AS text,
                'announced' AS tags
         FROM planned_changes WHERE {ACCOUNTS} AND last_day >= {FIRST_DAY} AND first_day <= {LAST_DAY}
-    """
-
-
-def restated() -> str:
-    """Syncs that changed what was stored, as marks."""
-    return f"""
-        SELECT finished_at AS time, account_id || ': ' || updated + deleted || ' rows changed or withdrawn' AS text,
-               'restated' AS tags
-        FROM sync_runs
-        WHERE updated + deleted > 0 AND {ACCOUNTS} AND $__timeFilter(finished_at) ORDER BY finished_at DESC LIMIT 100
     """

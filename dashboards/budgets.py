@@ -87,9 +87,9 @@ def _columns() -> Fields:
     }
 
 
-PATHS = """
-    WITH b AS (
-      SELECT DISTINCT ON (b.id) b.*, o.period_start, o.period_end, o.first_day, o.days,
+PATH = """
+    WITH candidates AS (
+      SELECT DISTINCT ON (b.id) b.*, o.first_day, o.days, o.total,
              b.amount * CASE b.currency WHEN 'USD' THEN 1 ELSE (
                SELECT usd_per_unit FROM fx_rates f WHERE f.currency = b.currency ORDER BY f.day DESC LIMIT 1
              ) END AS limit_usd,
@@ -97,38 +97,36 @@ PATHS = """
              (o.period_end AT TIME ZONE b.time_zone)::date AS last
       FROM budgets b JOIN budget_outlooks o ON o.budget = b.id
       WHERE b.tags = '{}' AND {budget} ORDER BY b.id, o.made_on DESC
-    ), spent AS (
-      SELECT b.id, c.day, sum(c.amount_usd) AS usd FROM b JOIN best_charges c ON c.day >= b.first AND c.day < b.last
-        AND c.day < b.first_day AND b.provider IN ('', c.provider) AND b.account IN ('', c.account_id)
-        AND b.team IN ('', c.team) AND b.scope IN ('', c.scope) AND b.model IN ('', c.model) GROUP BY 1, 2
+    ), b AS (SELECT * FROM candidates ORDER BY total / nullif(limit_usd, 0) DESC NULLS LAST LIMIT 1), spent AS (
+      SELECT c.day, sum(c.amount_usd) AS usd FROM b JOIN best_charges c ON b.provider IN ('', c.provider)
+        AND b.account IN ('', c.account_id) AND b.team IN ('', c.team) AND b.scope IN ('', c.scope)
+        AND b.model IN ('', c.model)
+      WHERE c.day >= (SELECT first FROM b) AND c.day < (SELECT first_day FROM b) GROUP BY 1
     ), daily AS (
-      SELECT b.id, d::date AS day, b.limit_usd, coalesce(s.usd, 0) AS usd, false AS ahead
-      FROM b CROSS JOIN LATERAL generate_series(b.first, b.first_day - 1, '1 day') d
-      LEFT JOIN spent s ON s.id = b.id AND s.day = d
+      SELECT d::date AS day, coalesce(s.usd, 0) AS usd, 'left' AS metric
+      FROM b CROSS JOIN LATERAL generate_series(b.first, b.first_day - 1, '1 day') d LEFT JOIN spent s ON s.day = d
       UNION ALL
-      SELECT b.id, b.first_day + (p.number - 1)::int, b.limit_usd, p.usd::numeric, true
+      SELECT b.first_day + (p.number - 1)::int, p.usd::numeric, 'expected'
       FROM b CROSS JOIN LATERAL unnest(b.days) WITH ORDINALITY AS p (usd, number)
-    ), tightest AS (
-      SELECT id FROM daily GROUP BY id, limit_usd ORDER BY sum(usd) / nullif(limit_usd, 0) DESC NULLS LAST LIMIT 1
     )
 """
 
 
 def _burn_down() -> Panel:
-    paths = PATHS.replace("{budget}", picked("b.id", "budget"))
+    path = PATH.replace("{budget}", picked("b.id", "budget"))
     panel = lines(
         "Burn-down of the tightest budget",
         "Money left at the end of each day of the current period, beside an even pace. Of the budgets picked, the one"
-        " that is used up most by the end of its period. Budgets of tags are left out.",
+        " whose forecast is the largest share of its limit. Budgets of tags are left out.",
         series_of(f"""
-            {paths}
-            SELECT {moment("day + 1")} AS time, id || CASE WHEN ahead THEN ': expected' ELSE ': left' END AS metric,
-                   (limit_usd - sum(usd) OVER (ORDER BY day))::float8 AS usd
-            FROM daily WHERE id = (SELECT id FROM tightest)
+            {path}
+            SELECT {moment("day + 1")} AS time, b.id || ': ' || metric AS metric,
+                   (b.limit_usd - sum(usd) OVER (ORDER BY day))::float8 AS usd
+            FROM daily CROSS JOIN b
             UNION ALL
             SELECT {moment("d.day")}, b.id || ': even pace',
                    (b.limit_usd * (b.last - d.day) / (b.last - b.first))::float8
-            FROM b CROSS JOIN LATERAL (VALUES (b.first), (b.last)) d (day) WHERE b.id = (SELECT id FROM tightest)
+            FROM b CROSS JOIN LATERAL (VALUES (b.first), (b.last)) d (day)
             ORDER BY 1
         """),
         fields={

@@ -105,13 +105,13 @@ def _cost() -> Panel:
         "Cost by model",
         "Charges per UTC day of the ten dearest models of the time range; the rest is other. Per week from a year on.",
         series_of(f"""
-            WITH rated AS (
-              SELECT {TIME} AS time, model, sum(amount_usd) AS usd FROM best_charges
+            WITH daily AS (
+              SELECT day, model, sum(amount_usd) AS usd FROM best_charges
               WHERE {DAYS} AND {CHARGES} AND {PRICED} GROUP BY 1, 2
-            ), top AS (SELECT model FROM rated GROUP BY 1 ORDER BY sum(usd) DESC LIMIT 10)
-            SELECT time, CASE WHEN model IN (SELECT model FROM top) THEN model ELSE 'other' END AS metric,
+            ), top AS (SELECT model FROM daily GROUP BY 1 ORDER BY sum(usd) DESC LIMIT 10)
+            SELECT {TIME} AS time, CASE WHEN model IN (SELECT model FROM top) THEN model ELSE 'other' END AS metric,
                    sum(usd)::float8 AS usd
-            FROM rated GROUP BY 1, 2 ORDER BY 1
+            FROM daily GROUP BY 1, 2 ORDER BY 1
         """),
         calcs=("sum",),
     )
@@ -150,8 +150,8 @@ def _models() -> Panel:
         " provider counted.",
         table_of(f"""
             WITH paid AS (
-              SELECT model, sum(usd) AS usd, (array_agg(source ORDER BY usd DESC))[1] AS source FROM (
-                SELECT model, {SOURCE} AS source, sum(amount_usd) AS usd FROM best_charges
+              SELECT model, sum(usd) AS usd, (array_agg({SOURCE} ORDER BY usd DESC))[1] AS source FROM (
+                SELECT model, source, sum(amount_usd) AS usd FROM best_charges
                 WHERE {DAYS} AND {CHARGES} AND {PRICED} GROUP BY 1, 2
               ) s GROUP BY 1
             ), used AS (
@@ -199,13 +199,14 @@ def _price_course() -> Panel:
         "Charges of a model divided by its tokens, of the ten models with the most tokens.",
         series_of(f"""
             WITH used AS (
-              SELECT {TIME} AS time, model, sum(quantity) AS tokens FROM daily_usage WHERE {USED} GROUP BY 1, 2
-            ), paid AS (
-              SELECT {TIME} AS time, model, sum(amount_usd) AS usd FROM best_charges
+              SELECT day, model, 0 AS usd, sum(quantity) AS tokens FROM daily_usage WHERE {USED} GROUP BY 1, 2
+            ), sides AS (
+              SELECT * FROM used UNION ALL
+              SELECT day, model, sum(amount_usd), 0 FROM best_charges
               WHERE {DAYS} AND {CHARGES} AND {PRICED} GROUP BY 1, 2
             ), top AS (SELECT model FROM used GROUP BY 1 ORDER BY sum(tokens) DESC LIMIT 10)
-            SELECT time, model AS metric, (usd / nullif(tokens, 0) * 1000000)::float8 AS price
-            FROM paid JOIN used USING (time, model) JOIN top USING (model) ORDER BY 1
+            SELECT {TIME} AS time, model AS metric, (sum(usd) / {MILLION})::float8 AS price
+            FROM sides JOIN top USING (model) GROUP BY 1, 2 HAVING sum(usd) > 0 AND sum(tokens) > 0 ORDER BY 1
         """),
         unit=USD,
         calcs=("lastNotNull",),

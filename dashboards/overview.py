@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboards.board import Board, Fold, Panel, board_url, row
+from dashboards.markers import MARKERS
 from dashboards.panels import bars, by_source, gauges, number, rows, shares
 from dashboards.queries import (
     ACCOUNTS,
@@ -11,6 +12,7 @@ from dashboards.queries import (
     FIRST_DAY,
     LAST_DAY,
     SOURCE,
+    SPEND,
     TIME,
     latest,
     now_of,
@@ -54,6 +56,7 @@ def board() -> Board:
             row(7, (6, _providers()), (10, _models()), (8, _freshness())),
             Fold("Where the figures come from", (row(9, (14, _sources()), (10, _books())),)),
         ),
+        markers=MARKERS,
     )
 
 
@@ -75,8 +78,8 @@ def _against_last_month() -> Panel:
                          WHERE day < this.month AND day <= spend_today() - interval '1 month'), 0) - 1 AS "Same day",
                    sum(amount_usd) FILTER (WHERE day >= this.month)
                      / nullif(sum(amount_usd) FILTER (WHERE day < this.month), 0) AS "Of all of it"
-            FROM best_charges, (SELECT date_trunc('month', spend_today()::timestamp)::date AS month) this
-            WHERE day BETWEEN (this.month - interval '1 month')::date AND spend_today() AND {CHARGES}
+            FROM {SPEND}, (SELECT date_trunc('month', spend_today()::timestamp)::date AS month) this
+            WHERE day BETWEEN (this.month - interval '1 month')::date AND spend_today()
         """),
         unit=RATIO,
         fields={"Same day": look(thresholds=_rise())},
@@ -117,7 +120,7 @@ def _confidence() -> Panel:
         " estimated or entered by hand.",
         table_of(f"""
             SELECT sum(amount_usd) FILTER (WHERE confidence = 'official') / nullif(sum(amount_usd), 0) AS "Official"
-            FROM best_charges WHERE day >= date_trunc('month', spend_today()::timestamp)::date AND {CHARGES}
+            FROM {SPEND} WHERE day >= date_trunc('month', spend_today()::timestamp)::date
         """),
         unit=RATIO,
         thresholds=[(None, ORANGE), (0.5, YELLOW), (0.8, GREEN)],
@@ -131,7 +134,7 @@ def _daily() -> Panel:
         " filling up.",
         series_of(f"""
             SELECT {TIME} AS time, provider AS metric, sum(amount_usd)::float8 AS usd
-            FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2 ORDER BY 1
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
         """),
     )
 
@@ -154,7 +157,7 @@ def _providers() -> Panel:
         "Charges within the time range.",
         series_of(f"""
             SELECT {TIME} AS time, provider AS metric, sum(amount_usd)::float8 AS usd
-            FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2 ORDER BY 1
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
         """),
     )
 
@@ -166,16 +169,17 @@ def _models() -> Panel:
         " source is the one that most of the money came from.",
         table_of(f"""
             WITH parts AS (
-              SELECT coalesce(nullif(model, ''), '(no model)') AS model, {SOURCE} AS source,
+              SELECT model, source,
                      sum(amount_usd) FILTER (WHERE day >= {FIRST_DAY}) AS usd,
                      sum(amount_usd) FILTER (WHERE day < {FIRST_DAY}) AS before
               FROM best_charges
               WHERE day BETWEEN {FIRST_DAY} - ({LAST_DAY} - {FIRST_DAY} + 1) AND {LAST_DAY} AND {CHARGES}
               GROUP BY 1, 2
             )
-            SELECT model AS "Model", (array_agg(source ORDER BY usd DESC NULLS LAST))[1] AS "Source",
+            SELECT coalesce(nullif(model, ''), '(no model)') AS "Model",
+                   (array_agg({SOURCE} ORDER BY usd DESC NULLS LAST))[1] AS "Source",
                    sum(usd) AS "Spend", sum(usd) / nullif(sum(before), 0) - 1 AS "Change"
-            FROM parts GROUP BY 1 HAVING sum(usd) > 0 ORDER BY 3 DESC LIMIT 10
+            FROM parts GROUP BY model HAVING sum(usd) > 0 ORDER BY 3 DESC LIMIT 10
         """),
         fields={
             "Model": link("Models & tokens", board_url("spend-models", model="${__value.raw}")),
@@ -195,7 +199,7 @@ def _freshness() -> Panel:
                    CASE WHEN s.consecutive_failures > 0 THEN 'failing' WHEN s.last_success_at IS NOT NULL THEN 'ok'
                         WHEN EXISTS (SELECT FROM best_days b WHERE b.account_id = a.id) THEN 'by hand'
                         ELSE 'never' END AS "Sync"
-            FROM (SELECT id AS account_id, * FROM accounts WHERE removed_at IS NULL) a
+            FROM (SELECT id, id AS account_id FROM accounts WHERE removed_at IS NULL) a
             LEFT JOIN sync_state s USING (account_id)
             LEFT JOIN report_state r USING (account_id)
             WHERE {ACCOUNTS}
@@ -215,7 +219,7 @@ def _sources() -> Panel:
         " prices, entered by hand, or imported (invoices too).",
         series_of(f"""
             SELECT {TIME} AS time, {SOURCE} AS metric, sum(amount_usd)::float8 AS usd
-            FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2 ORDER BY 1
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
         """),
         fields=by_source(),
     )
@@ -228,7 +232,7 @@ def _books() -> Panel:
         " usage at list prices. Manual: entered by hand.",
         table_of(f"""
             SELECT account_id AS "Account", {SOURCE} AS "Source", confidence AS "Confidence", sum(amount_usd) AS "Spend"
-            FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2, 3 ORDER BY 4 DESC
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2, 3 ORDER BY 4 DESC
         """),
         fields={"Source": SOURCE_BADGE + wide(100), "Confidence": CONFIDENCE_BADGE + wide(120), "Spend": money()},
     )

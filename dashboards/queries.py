@@ -121,7 +121,7 @@ SOURCE = (
 )
 """SQL: where a charge came from, as the badge says it. An invoice was imported, as in the metrics' source label."""
 
-SOURCES = f"lower({SOURCE}) ~ '^(?:${{source:raw}})$'"
+SOURCES = f"('${{source:raw}}' = '.*' OR lower({SOURCE}) ~ '^(?:${{source:raw}})$')"
 """SQL: the row's source is among those picked."""
 
 MODELS, SCOPES = picked("model", "model"), picked("scope", "scope")
@@ -129,6 +129,16 @@ MODELS, SCOPES = picked("model", "model"), picked("scope", "scope")
 
 CHARGES = f"{ACCOUNTS} AND {MODELS} AND {SCOPES} AND {SOURCES}"
 """SQL: a row of `best_charges` fits everything that is picked."""
+
+_ALL = "$$${model:regex}|${scope:regex}$$ = '.*|.*'"
+_COLUMNS = "day, provider, account_id, team, category, source, confidence, amount_usd"
+SPEND = f"""(
+    SELECT {_COLUMNS} FROM daily_spend WHERE {_ALL} AND {ACCOUNTS} AND {SOURCES}
+    UNION ALL
+    SELECT {_COLUMNS} FROM best_charges WHERE NOT {_ALL} AND {CHARGES}
+) spend"""
+"""SQL, after FROM: the charges that fit everything that is picked, without model and scope. One row for each account
+and day as long as neither is picked, which is many times faster; the planner drops the half that is not needed."""
 
 FIRST_DAY = "($__timeFrom()::timestamptz AT TIME ZONE 'UTC')::date"
 LAST_DAY = "($__timeTo()::timestamptz AT TIME ZONE 'UTC')::date"

@@ -41,6 +41,7 @@ from exporter.demo.clock import Clock
 from exporter.demo.server import ANTHROPIC_KEY, OPENAI_KEY, Simulator
 from exporter.demo.truth import Truth
 from exporter.domain import Account
+from exporter.embedded.binaries import find_binaries
 from exporter.insights.run import run
 from exporter.providers.client import open_client
 from exporter.store import accounts, alert_history, budgets, invoices
@@ -52,6 +53,7 @@ MESSAGES = b"""
 alertmanager_notifications_total{integration="webhook"} %d
 alertmanager_notifications_failed_total{integration="webhook"} 0
 """  # as an Alertmanager tells of its messages; tests/alertmanager holds a real one against these names
+READER = Path(__file__).parents[2] / "grafana" / "reader.sql"
 RULES = Path(__file__).parents[2] / "recording-rules"
 BUDGETS = (
     Budget(id="company", name="All of it", amount=Decimal(30000)),
@@ -77,7 +79,7 @@ JUDGED = """
 
 @pytest.fixture(scope="session")
 def demo(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, bytes]]:
-    """(database URL, published text) of the demo's small world, with budgets, an invoice and manual entries."""
+    """(what Grafana connects to, published text) of the demo's small world, with what people added."""
     server = create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     name = f"dashboards_{uuid4().hex[:12]}"
     url = make_url(postgres).set(database=name).render_as_string(hide_password=False)
@@ -88,7 +90,10 @@ def demo(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", url)
         published = asyncio.run(_filled(tmp_path_factory.mktemp("dashboards")))
-    yield url, published
+    reads = [find_binaries() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--set=password=looks", f"--file={READER}"]
+    subprocess.run([*reads, url.replace("+psycopg2", "")], check=True, stdout=subprocess.DEVNULL)
+    reader = make_url(url).set(username="spend_reader", password="looks").render_as_string(hide_password=False)
+    yield reader, published
     with server.connect() as db:
         db.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
