@@ -79,13 +79,14 @@ def projection(history: History, since: date, until: date) -> Projection:
     total = spent + float(ahead.sum())
     open_days = len(late) + len(ahead)
     down, up = _distances(made, open_days)
+    lower = total - down if made.total_lower < 0 else max(total - down, known)  # not below it by rounding either
     rate = float(np.nanmean(history.values[-RATE_DAYS:]))
     return Projection(
         since,
         until,
         spent,
         total,
-        total - down,
+        lower,
         total + up,
         known + rate * open_days,
         made.method,

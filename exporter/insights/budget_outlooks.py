@@ -44,7 +44,6 @@ def _path(db: Connection, budget: Budget, past: History, now: datetime) -> Budge
     path = _forecast(past, first, until)
     seen = budgets.spent(db, budget, Period(period.start, min(period.end, floor_to(now, DAY) + DAY)))
     found = outlook_along(path, seen, period, now)
-    lower, upper = found.lower or found.total, found.upper or found.total
     return BudgetPath(
         budget=budget.id,
         period_start=period.start,
@@ -52,8 +51,8 @@ def _path(db: Connection, budget: Budget, past: History, now: datetime) -> Budge
         made_on=past.today,
         first_day=first,
         total=float(found.total),
-        lower=float(lower),
-        upper=float(upper),
+        lower=float(found.total if found.lower is None else found.lower),  # 0 is a bound, too
+        upper=float(found.total if found.upper is None else found.upper),
         days=[float(day) for day in path.days],
     )
 

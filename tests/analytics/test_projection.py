@@ -31,6 +31,15 @@ def test_spent_and_expected_add_up_and_the_days_are_the_targets(values, gap, hor
         assert made.spent == 0
 
 
+def test_no_bound_lies_below_what_is_spent_not_even_by_rounding():
+    values = np.concatenate([np.full(31, 10.0), np.zeros(9)])
+    history = history_of(values, START, today := START + timedelta(40))
+    assert history is not None
+    for horizon in ("month_end", "quarter_end", "30d", "60d", "90d"):
+        made = projection(history, *stretch(horizon, today))
+        assert made.lower >= made.spent
+
+
 def test_nothing_from_today_on_matters():
     values = np.full(40, 5.0)
     longer = np.concatenate([values, [1e6] * 5])

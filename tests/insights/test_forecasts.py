@@ -298,6 +298,17 @@ def test_a_budget_with_a_month_of_its_own_zone(books):
     assert lower < total < upper
 
 
+def test_a_lower_bound_of_nothing_is_a_bound(books):
+    """Spend that stopped: it may come back, and it may not."""
+    spend(books, 0, 31, amount=lambda _: 10, settled=40, lease=(lease := books.account("acme")))
+    books.costs(lease, books.window(31, 40), settled_until=books.moment(40))
+    books.run(budgets.add, Budget(id="b", amount=Decimal(1)))
+    refresh(books, 40)
+    [(total, lower)] = books.rows("SELECT total, lower FROM budget_outlooks")
+    assert total > 1
+    assert lower == pytest.approx(0, abs=1e-6)
+
+
 def shown(books, day: int) -> set[str]:
     today = MARCH + timedelta(day)
     return {one.key.level for one in books.run(store.newest, today, today)}
