@@ -53,8 +53,8 @@ def main() -> None:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.anomalies", description=__doc__)
     parser.add_argument("--csv", type=Path, default=os.environ.get("SPEND_SERIES_CSV"), help="real series")
-    parser.add_argument("--events", type=int, default=12, help="events of each kind in each real series")
-    parser.add_argument("--clean", type=int, default=20, help="clean series of each family")
+    parser.add_argument("--events", type=int, default=200, help="events of each kind in each real series")
+    parser.add_argument("--clean", type=int, default=40, help="clean series of each family")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     reports = [on_clean(options.clean, default_rng(options.seed)), speed(default_rng(options.seed))]

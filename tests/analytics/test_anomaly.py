@@ -138,6 +138,13 @@ def test_a_missing_invoice_is_no_anomaly_and_a_double_one_is() -> None:
     assert days(found(changed(invoice, first, first + 1, 2.5))) == [first]
 
 
+def test_a_day_that_is_usually_low_is_no_anomaly_and_its_drop_to_nothing_is() -> None:
+    low = 20 * noise() * np.where(FIRST, 0.35, 1)
+    first = int(np.flatnonzero(FIRST)[7])
+    assert found(low) == found(changed(low, first, first + 1, 0.75)) == []
+    assert days(found(changed(low, first, first + 1, 0.05))) == [first]
+
+
 def test_an_invoice_on_the_first_working_day_is_learnt() -> None:
     working = np.array([day.weekday() < 5 and day.day <= 3 and (day.day == 1 or day.weekday() == 0) for day in DATES])
     assert found(20 * noise() + 400 * working) == []

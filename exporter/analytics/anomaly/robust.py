@@ -25,7 +25,8 @@ BORDER = 4.0  # the score at the border of the usual range
 HIGHEST = 1000.0  # score: from nothing to something is infinitely many sigmas
 REFRESH = 7  # days between two looks at the usual range
 STILL = 0.6  # of the usual range: a day this far out keeps an incident going
-SIMILAR = 1.6  # times what a known rhythm usually brings
+SIMILAR_UP = 1.6  # times what a known rhythm usually brings
+SIMILAR_DOWN = 1.25  # the same; less, for no day falls by more than all: with 1.6, noise would excuse a drop to nothing
 DOUBLED = 1.0  # a high day that is still usual moves the level by no more than a doubled one
 EVEN = 2.0  # two days in a row count with their mean, and with no more than this much of the smaller one
 MOST = 20.0  # the largest size that is learnt from
@@ -138,7 +139,7 @@ class Scan:
         money = self.money[: day + 1, series]
         sign = np.sign(money[day])
         usual = usual_size(sign * money, self.starts[series] + timedelta(days=day), day)
-        return bool(sign * money[day] <= SIMILAR * usual)
+        return bool(sign * money[day] <= (SIMILAR_UP if sign > 0 else SIMILAR_DOWN) * usual)
 
     def _returned(self, series: int, now: Today) -> bool:
         """True when a new level turned out to be a long incident that ends here: back at the level before."""
