@@ -39,7 +39,7 @@ def board() -> Board:
         shown=("provider", "team", "account", "budget"),
         rows=(
             row(4, (9, _firing_count()), (5, _count()), (6, _resolved()), (4, _delivered())),
-            row(8, (11, _firing()), (7, _daily()), (6, _channels())),
+            row(8, (12, _firing()), (7, _daily()), (5, _channels())),
             row(8, (17, _history()), (7, _time_to_resolve())),
             Fold("Texts and labels", (row(10, (24, _texts())),)),
         ),
@@ -111,7 +111,7 @@ def _firing() -> Panel:
         now_of(f"max by (severity, alertname, about, team) ({ABOUT})", table=True),
         fields={
             "Severity": SEVERITY,
-            "Alert": wide(220),
+            "Alert": wide(210),
             "Team": wide(100),
             "Since": unit("dateTimeFromNow", width=120),
         },

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dashboards.board import Board, Fold, Panel, row
 from dashboards.markers import MARKERS
 from dashboards.panels import bars, by_source, number, rows, told, words
-from dashboards.queries import ACCOUNTS, CHARGES, DAYS, FIRST_DAY, LAST_DAY, SOURCE, TIME, moment, series_of, table_of
+from dashboards.queries import (
+    ACCOUNTS,
+    CHARGES,
+    DAYS,
+    LAST_DAY,
+    SOURCE,
+    SPEND,
+    TIME,
+    moment,
+    series_of,
+    table_of,
+)
 from dashboards.style import CENTS, CONFIDENCE_BADGE, DATE, SOURCE_BADGE, money, unit, wide
 
 MOST = 5000
@@ -33,7 +44,7 @@ def _sum() -> Panel:
         "Selected",
         "Charges of everything that is picked above, within the time range. Each account and day counts once, by its"
         " best source.",
-        table_of(f"SELECT sum(amount_usd) AS usd FROM best_charges WHERE {DAYS} AND {CHARGES}"),
+        table_of(f"SELECT sum(amount_usd) AS usd FROM {SPEND} WHERE {DAYS}"),
     )
 
 
@@ -53,7 +64,7 @@ def _span() -> Panel:
         "How many days of the time range have a charge that fits, and what such a day costs on average.",
         table_of(f"""
             SELECT count(DISTINCT day) AS "Days", sum(amount_usd) / nullif(count(DISTINCT day), 0) AS "A day"
-            FROM best_charges WHERE {DAYS} AND {CHARGES}
+            FROM {SPEND} WHERE {DAYS}
         """),
         fields={"Days": unit("locale", 0)},
     )
@@ -80,7 +91,7 @@ def _by_source() -> Panel:
         " (outlined), Manual entered by people, Import from a file or an invoice.",
         series_of(f"""
             SELECT {TIME} AS time, {SOURCE} AS metric, sum(amount_usd)::float8 AS usd
-            FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2 ORDER BY 1
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
         """),
         fields=by_source(),
     )
@@ -119,16 +130,17 @@ def _rows() -> Panel:
 def _reconciled() -> Panel:
     panel = rows(
         "Do the sources agree?",
-        "What each source says of an account's calendar month in UTC. Ratio: billed by estimated over settled days"
-        " that have both; the rest of the way explains `spend-exporter reconcile`. Source, project and model do not"
-        " narrow it.",
+        "What each source says of the month the time range ends in and of the one before, in UTC. Ratio: billed by"
+        " estimated over settled days that have both; the rest of the way explains `spend-exporter reconcile`. Source,"
+        " project and model do not narrow it.",
         table_of(f"""
             SELECT to_char(month, 'YYYY-MM') AS "Month", account_id AS "Account", billed AS "Billed",
                    estimated AS "Estimated", settled_billed / nullif(settled_estimated, 0) AS "Ratio",
                    invoiced AS "Invoiced", invoiced - coalesce(billed, estimated) AS "Invoice differs",
                    entered AS "By hand, imported"
             FROM reconciliation
-            WHERE month BETWEEN date_trunc('month', {FIRST_DAY}::timestamp) AND {LAST_DAY} AND {ACCOUNTS}
+            WHERE month BETWEEN date_trunc('month', {LAST_DAY}::timestamp) - interval '1 month' AND {LAST_DAY}
+              AND {ACCOUNTS}
             ORDER BY 1 DESC, 2
         """),
         fields={

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from grafana_foundation_sdk.models.common import VisibilityMode
+
 from dashboards import program
 from dashboards.board import Board, Fold, Panel, row
 from dashboards.panels import bars, lines, number, rows, told
@@ -27,6 +29,7 @@ _BUCKET = f"CASE WHEN {LAST_DAY} - {FIRST_DAY} <= 8 THEN 'hour' ELSE {BUCKET} EN
 WHEN = f"date_trunc({_BUCKET}, finished_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'"
 """SQL: the bar a sync belongs to: an hour up to eight days, then as for money."""
 
+PROVIDER = "(SELECT provider FROM accounts WHERE id = account_id)"
 SYNC = badge({"ok": GREEN, "failing": RED, "never": ORANGE})
 OLD = unit(AGE, 0, 120)
 TIME_OF = "time:MMM D, HH:mm"
@@ -113,10 +116,10 @@ def _accounts() -> Panel:
 def _syncs() -> Panel:
     return bars(
         "Syncs",
-        "Syncs that ended, by account, and failed ones by their reason; per hour up to eight days, then per day, week"
+        "Syncs that ended, by provider, and failed ones by their reason; per hour up to eight days, then per day, week"
         " and month.",
         series_of(f"""
-            SELECT {WHEN} AS time, CASE outcome WHEN 'ok' THEN account_id ELSE 'failed: ' || reason END AS metric,
+            SELECT {WHEN} AS time, CASE outcome WHEN 'ok' THEN {PROVIDER} ELSE 'failed: ' || reason END AS metric,
                    count(*) AS syncs
             FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1
         """),
@@ -126,25 +129,27 @@ def _syncs() -> Panel:
 
 
 def _durations() -> Panel:
-    return lines(
+    panel = lines(
         "How long syncs take",
-        "The longest sync of each account in each hour, day, week or month; a first sync reads the whole history.",
+        "The longest sync of each provider's accounts in each hour, day, week or month; a first sync reads the whole"
+        " history.",
         series_of(f"""
-            SELECT {WHEN} AS time, account_id AS metric,
+            SELECT {WHEN} AS time, {PROVIDER} AS metric,
                    max(extract(epoch FROM finished_at - started_at))::float8 AS seconds
             FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1
         """),
         unit=SECONDS,
-    ).min(0)
+    )
+    return panel.min(0).show_points(VisibilityMode.AUTO)
 
 
 def _restated() -> Panel:
     return bars(
         "Rows restated",
-        "Stored rows that a provider changed or withdrew, by account. The running day's rows change at every sync;"
+        "Stored rows that a provider changed or withdrew. The running day's rows change at every sync;"
         " much more than usual is a restatement.",
         series_of(f"""
-            SELECT {WHEN} AS time, account_id AS metric, sum(updated + deleted)::float8 AS rows
+            SELECT {WHEN} AS time, {PROVIDER} AS metric, sum(updated + deleted)::float8 AS rows
             FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1
         """),
         unit="short",
@@ -157,7 +162,7 @@ def _failures() -> Panel:
         "The newest failed syncs of the time range, with the sentence that says what to do.",
         table_of(f"""
             SELECT finished_at AS "Ended", account_id AS "Account", trigger AS "Trigger", reason AS "Reason",
-                   sentence AS "What happened", sample AS "Unexpected reply"
+                   sentence AS "What happened"
             FROM sync_runs WHERE outcome <> 'ok' AND {RUNS} ORDER BY finished_at DESC LIMIT 500
         """),
         fields={
@@ -165,7 +170,7 @@ def _failures() -> Panel:
             "Account": wide(160),
             "Trigger": wide(90),
             "Reason": wide(130),
-            "Unexpected reply": look(custom__inspect=True) + wide(200),
+            "What happened": look(custom__inspect=True),
         },
     )
     return told(panel, "No sync failed in this time")

@@ -35,7 +35,7 @@ ENTRIES = Markers(
              || ' for ' || to_char(day, 'YYYY-MM-DD') || ' to ' || to_char(until, 'YYYY-MM-DD') AS text,
            'entry,' || source AS tags
     FROM (
-      SELECT account_id, source, min(day) AS day, max(day) AS until, sum(amount_usd) AS usd FROM daily_charges
+      SELECT account_id, source, min(day) AS day, max(day) AS until, sum(amount_usd) AS usd FROM best_days
       WHERE source IN ('manual', 'import', 'invoice')
         AND day BETWEEN date_trunc('month', {FIRST_DAY}::timestamp)::date AND {LAST_DAY}
         AND {SOURCES} AND {ACCOUNTS}

@@ -12,6 +12,7 @@ FRESH = "made_at > spend_today() - 2"
 """SQL: not older than two days. What an analysis found before that is history, not advice."""
 
 SCOPE_NAME = "LEFT JOIN names n ON n.account_id = f.account_id AND n.kind = 'scope' AND n.id = f.scope"
+PROVIDER = "(SELECT provider FROM accounts WHERE id = account_id)"
 INPUT = "meter = 'input' OR meter LIKE 'cache%'"
 
 
@@ -75,7 +76,7 @@ def _findings() -> Panel:
         " enough or an answer can wait is yours to say.",
         table_of(f"""
             SELECT f.kind AS "Kind", usd_per_month AS "Saves a month", f.account_id AS "Account",
-                   coalesce(n.name, f.scope) AS "Project", model AS "Model", target AS "Change to", sentence AS "Why"
+                   coalesce(n.name, f.scope) AS "Project", model AS "Model", sentence AS "Why"
             FROM (SELECT * FROM savings WHERE {FRESH} AND {ACCOUNTS} AND {MODELS} AND {SCOPES}) f {SCOPE_NAME}
             ORDER BY 2 DESC
         """),
@@ -85,7 +86,6 @@ def _findings() -> Panel:
             "Account": wide(130),
             "Project": wide(130),
             "Model": wide(210) + link("Its spend", board_url("spend-explorer", model="${__value.raw}")),
-            "Change to": wide(170),
             "Why": look(custom__inspect=True),
         },
     )
@@ -115,9 +115,9 @@ def _caches() -> Panel:
 def _hit_ratio() -> Panel:
     return lines(
         "Cache hit ratio",
-        "Share of input tokens that were read from the cache on complete days, by account.",
+        "Share of input tokens that were read from the cache on complete days, by provider.",
         series_of(f"""
-            SELECT {TIME} AS time, account_id AS metric,
+            SELECT {TIME} AS time, {PROVIDER} AS metric,
                    (sum(quantity) FILTER (WHERE meter = 'cache_read') / sum(quantity))::float8 AS ratio
             FROM daily_usage
             WHERE source = 'usage_api' AND unit = 'tokens' AND ({INPUT}) AND quantity > 0 AND {_COMPLETE}
@@ -130,9 +130,9 @@ def _hit_ratio() -> Panel:
 def _batch_share() -> Panel:
     return lines(
         "Share at batch or flex price",
-        "Tokens at a reduced tier among all tokens of complete days, by account.",
+        "Tokens at a reduced tier among all tokens of complete days, by provider.",
         series_of(f"""
-            SELECT {TIME} AS time, account_id AS metric,
+            SELECT {TIME} AS time, {PROVIDER} AS metric,
                    (coalesce(sum(quantity) FILTER (WHERE service_tier IN ('batch', 'flex')), 0)
                      / sum(quantity))::float8 AS ratio
             FROM daily_usage WHERE source = 'usage_api' AND unit = 'tokens' AND quantity > 0 AND {_COMPLETE}

@@ -7,11 +7,14 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 from dashboards.board import Board, Fold, Panel, board_url, row
 from dashboards.markers import MARKERS
 from dashboards.panels import bars, number, rows, shares
-from dashboards.queries import CHARGES, DAYS, FIRST_DAY, LAST_DAY, SOURCE, TIME, series_of, table_of
+from dashboards.queries import CHARGES, DAYS, FIRST_DAY, LAST_DAY, SOURCE, SPEND, TIME, series_of, table_of
 from dashboards.style import CENTS, GREEN, ORANGE, RATIO, SOURCE_BADGE, bar, link, look, money, unit, wide
 
 TEAM = "coalesce(nullif(team, ''), '(no team)')"
-BEFORE = f"day BETWEEN {FIRST_DAY} - ({LAST_DAY} - {FIRST_DAY} + 1) AND {FIRST_DAY} - 1"
+BEFORE = f"day < {FIRST_DAY}"
+BOTH = f"day BETWEEN {FIRST_DAY} - ({LAST_DAY} - {FIRST_DAY} + 1) AND {LAST_DAY}"
+"""SQL: the time range, and as many days before it."""
+
 SUM = look(custom__footer={"reducers": ["sum"]})
 """The column's sum below it, from Grafana 12.2 on."""
 
@@ -39,7 +42,7 @@ def _spent() -> Panel:
     return number(
         "Spent",
         "Charges within the time range, each account and day counted once.",
-        table_of(f"SELECT sum(amount_usd) AS usd FROM best_charges WHERE {DAYS} AND {CHARGES}"),
+        table_of(f"SELECT sum(amount_usd) AS usd FROM {SPEND} WHERE {DAYS}"),
     )
 
 
@@ -49,7 +52,7 @@ def _without_team() -> Panel:
         "Share of the charges of accounts that have no team. Give them one: `team:` in the configuration.",
         table_of(f"""
             SELECT coalesce(sum(amount_usd) FILTER (WHERE team = ''), 0) / nullif(sum(amount_usd), 0) AS share
-            FROM best_charges WHERE {DAYS} AND {CHARGES}
+            FROM {SPEND} WHERE {DAYS}
         """),
         unit=RATIO,
         thresholds=[(None, GREEN), (0.05, ORANGE)],
@@ -78,7 +81,7 @@ def _provisional() -> Panel:
         table_of(f"""
             SELECT sum(amount_usd) FILTER (WHERE confidence IN ('estimated', 'provisional'))
                      / nullif(sum(amount_usd), 0) AS share
-            FROM best_charges WHERE {DAYS} AND {CHARGES}
+            FROM {SPEND} WHERE {DAYS}
         """),
         unit=RATIO,
         thresholds=[(None, GREEN), (0.2, ORANGE)],
@@ -88,7 +91,7 @@ def _provisional() -> Panel:
 def _over_time() -> str:
     return f"""
         SELECT {TIME} AS time, {TEAM} AS metric, sum(amount_usd)::float8 AS usd
-        FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2 ORDER BY 1
+        FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
     """
 
 
@@ -114,7 +117,7 @@ def _chargeback() -> Panel:
               SELECT team, sum(amount_usd) FILTER (WHERE {DAYS}) AS usd,
                      sum(amount_usd) FILTER (WHERE {BEFORE}) AS before,
                      sum(amount_usd) FILTER (WHERE {DAYS} AND confidence = 'official') AS official
-              FROM best_charges WHERE ({DAYS} OR {BEFORE}) AND {CHARGES} GROUP BY 1
+              FROM {SPEND} WHERE {BOTH} GROUP BY 1
             ), shared AS (
               SELECT coalesce(sum(usd) FILTER (WHERE team = ''), 0) AS usd,
                      sum(usd) FILTER (WHERE team <> '') AS owned
@@ -146,7 +149,7 @@ def _projects() -> Panel:
             FROM (
               SELECT team, account_id, scope, {SOURCE} AS source, sum(amount_usd) FILTER (WHERE {DAYS}) AS usd,
                      sum(amount_usd) FILTER (WHERE {BEFORE}) AS before
-              FROM best_charges WHERE ({DAYS} OR {BEFORE}) AND {CHARGES} GROUP BY 1, 2, 3, 4
+              FROM best_charges WHERE {BOTH} AND {CHARGES} GROUP BY 1, 2, 3, 4
             ) p LEFT JOIN names n ON n.account_id = p.account_id AND n.kind = 'scope' AND n.id = p.scope
             WHERE usd <> 0 ORDER BY usd DESC
         """),
@@ -162,11 +165,14 @@ def _projects() -> Panel:
 def _months() -> Panel:
     return rows(
         "Month by month",
-        "Charges by calendar month in UTC, as far as the time range reaches, by team, account and source.",
+        "Whole calendar months in UTC that the time range touches, the last one up to its end, by team, account and"
+        " source.",
         table_of(f"""
             SELECT to_char(day, 'YYYY-MM') AS "Month", {TEAM} AS "Team", provider AS "Provider",
                    account_id AS "Account", {SOURCE} AS "Source", sum(amount_usd) AS "Spend"
-            FROM best_charges WHERE {DAYS} AND {CHARGES} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1 DESC, 6 DESC
+            FROM {SPEND}
+            WHERE day BETWEEN date_trunc('month', {FIRST_DAY}::timestamp)::date AND {LAST_DAY}
+            GROUP BY 1, 2, 3, 4, 5 ORDER BY 1 DESC, 6 DESC
         """),
         fields={"Source": SOURCE_BADGE + wide(100), "Spend": bar(CENTS, width=300) + SUM},
     )
