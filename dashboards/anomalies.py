@@ -118,7 +118,7 @@ def _course() -> Panel:
             FROM anomalies CROSS JOIN LATERAL (
               VALUES ('Unusual', cost), ('Expected', expected), ('Usual at least', lower), ('Usual at most', upper)
             ) mark (metric, usd)
-            WHERE {SHOWN} AND part_of IS NULL GROUP BY day, mark.metric ORDER BY 1
+            WHERE {SHOWN} AND part_of IS NULL GROUP BY day, mark.metric ORDER BY 1, 2
         """),
         fields={
             "Spend": coloured("#56A64B"),
@@ -140,7 +140,7 @@ def _scores() -> Panel:
         "How far each anomaly's first day lay outside the usual; 4 is the border. By severity.",
         series_of(f"""
             SELECT {moment("day")} AS time, severity AS metric, max(score) AS score
-            FROM anomalies WHERE {SHOWN} GROUP BY 1, 2 ORDER BY 1
+            FROM anomalies WHERE {SHOWN} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit="none",
         fields={name: _marks(colour, 6 + 2 * place) for place, (name, colour) in enumerate(SEVERITIES.items())},

@@ -127,7 +127,7 @@ def _burn_down() -> Panel:
             SELECT {moment("d.day")}, b.id || ': even pace',
                    (b.limit_usd * (b.last - d.day) / (b.last - b.first))::float8
             FROM b CROSS JOIN LATERAL (VALUES (b.first), (b.last)) d (day)
-            ORDER BY 1
+            ORDER BY 1, 2
         """),
         fields={
             "/left$/": coloured(ACTUAL) + look(custom__lineWidth=3, custom__fillOpacity=8),

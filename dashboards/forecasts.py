@@ -49,7 +49,7 @@ def daily() -> Panel:
             ) b (metric, usd)
             WHERE {LEVEL} AND p.day BETWEEN {FIRST_DAY} AND {LAST_DAY}
               AND p.made_on = (SELECT max(made_on) FROM newest_forecasts WHERE horizon = '90d' AND {LEVEL})
-            GROUP BY p.day, b.metric ORDER BY 1
+            GROUP BY p.day, b.metric ORDER BY 1, 2
         """),
         fields=BAND,
     )
@@ -85,7 +85,7 @@ def against_actual() -> Panel:
               VALUES ('Came', f.came), ('Expected', f.total), ('At least', f.lower), ('At most', f.upper)
             ) b (metric, usd)
             WHERE {LEVEL} AND horizon = '30d' AND made_on BETWEEN {FIRST_DAY} AND {LAST_DAY}
-            GROUP BY f.made_on, b.metric ORDER BY 1
+            GROUP BY f.made_on, b.metric ORDER BY 1, 2
         """),
         fields={**{name: seen for name, seen in BAND.items() if name != "Spent"}, "Came": BAND["Spent"]},
     )

@@ -111,7 +111,7 @@ def _cost() -> Panel:
             ), top AS (SELECT model FROM daily GROUP BY 1 ORDER BY sum(usd) DESC LIMIT 10)
             SELECT {TIME} AS time, CASE WHEN model IN (SELECT model FROM top) THEN model ELSE 'other' END AS metric,
                    sum(usd)::float8 AS usd
-            FROM daily GROUP BY 1, 2 ORDER BY 1
+            FROM daily GROUP BY 1, 2 ORDER BY 1, 2
         """),
         calcs=("sum",),
     )
@@ -136,7 +136,7 @@ def _mix() -> Panel:
         "Tokens per UTC day by kind. Kinds are disjoint: input is what came from no cache.",
         series_of(f"""
             SELECT {TIME} AS time, {kind} AS metric, sum(quantity)::float8 AS tokens
-            FROM daily_usage WHERE {USED} GROUP BY 1, 2 ORDER BY 1
+            FROM daily_usage WHERE {USED} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit=TOKENS,
         calcs=("sum",),
@@ -206,7 +206,7 @@ def _price_course() -> Panel:
               WHERE {DAYS} AND {CHARGES} AND {PRICED} GROUP BY 1, 2
             ), top AS (SELECT model FROM used GROUP BY 1 ORDER BY sum(tokens) DESC LIMIT 10)
             SELECT {TIME} AS time, model AS metric, (sum(usd) / {MILLION})::float8 AS price
-            FROM sides JOIN top USING (model) GROUP BY 1, 2 HAVING sum(usd) > 0 AND sum(tokens) > 0 ORDER BY 1
+            FROM sides JOIN top USING (model) GROUP BY 1, 2 HAVING sum(usd) > 0 AND sum(tokens) > 0 ORDER BY 1, 2
         """),
         unit=USD,
         calcs=("lastNotNull",),
@@ -221,7 +221,7 @@ def _hit_course() -> Panel:
             SELECT {TIME} AS time, model AS metric,
                    (sum(quantity) FILTER (WHERE meter = 'cache_read') / sum(quantity))::float8 AS ratio
             FROM daily_usage WHERE {USED} AND {INPUT} GROUP BY 1, 2
-            HAVING sum(quantity) FILTER (WHERE meter = 'cache_read') > 0 ORDER BY 1
+            HAVING sum(quantity) FILTER (WHERE meter = 'cache_read') > 0 ORDER BY 1, 2
         """),
         unit=RATIO,
         calcs=("lastNotNull",),

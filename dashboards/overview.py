@@ -134,7 +134,7 @@ def _daily() -> Panel:
         " filling up.",
         series_of(f"""
             SELECT {TIME} AS time, provider AS metric, sum(amount_usd)::float8 AS usd
-            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
     )
 
@@ -157,7 +157,7 @@ def _providers() -> Panel:
         "Charges within the time range.",
         series_of(f"""
             SELECT {TIME} AS time, provider AS metric, sum(amount_usd)::float8 AS usd
-            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
     )
 
@@ -219,7 +219,7 @@ def _sources() -> Panel:
         " prices, entered by hand, or imported (invoices too).",
         series_of(f"""
             SELECT {TIME} AS time, {SOURCE} AS metric, sum(amount_usd)::float8 AS usd
-            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         fields=by_source(),
     )
