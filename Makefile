@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock secrets
+.PHONY: help setup run stack tour chart test check bench lock secrets
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,12 @@ setup: ## Install into .venv
 
 run: ## Start with demo data (ARGS="--help" for options)
 	@$(PYTHON) dev.py run $(ARGS)
+
+stack: ## Start the demo with a real Prometheus and Alertmanager around it (ARGS="--help" for options)
+	@$(PYTHON) dev.py stack $(ARGS)
+
+tour: ## Show that the stack works: scrapes, rules, a budget's breach and its end in every channel
+	@$(PYTHON) dev.py tour $(ARGS)
 
 test: ## Run all tests (ARGS="-k budget" for some)
 	@$(PYTHON) dev.py test $(ARGS)
@@ -32,5 +38,8 @@ lock: ## Rebuild the lock files (ARGS="--upgrade" for newer versions); needs uv
 	$(COMPILE) $(ARGS) --extra embedded -o requirements.lock
 	$(COMPILE) $(ARGS) --extra embedded --group dev -o requirements-dev.lock
 
-secrets: ## Make the passwords and keys that compose.yaml mounts, once
+chart: ## Copy rules and dashboards into the Helm chart
+	@$(PYTHON) dev.py chart
+
+secrets: ## Make .env and the passwords and keys that compose.yaml mounts, once
 	@sh tools/make-secrets.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Everything a checkout needs, with the standard library only: `python3 dev.py setup|run|test|check|bench [arguments]`.
+"""Everything a checkout needs, with the standard library only: `python3 dev.py setup|run|stack|tour|test|…`.
 
 One rule: one environment in `.venv`, made from the lock files alone. A stamp says what is in it; while the stamp fits,
 nothing is installed and no network is needed. Old Pythons must get as far as the sentence that refuses them, so nothing
@@ -25,7 +25,8 @@ UNFINISHED = "unfinished"
 
 def main() -> None:
     """Run one command. The first step that fails ends it, by name."""
-    commands = {"setup": setup, "run": run, "test": test, "check": check, "bench": bench}
+    commands = {"setup": setup, "run": run, "stack": stack, "tour": tour, "chart": chart, "test": test, "check": check,
+                "bench": bench}  # fmt: skip
     name = sys.argv[1] if len(sys.argv) > 1 else "run"
     if name not in commands:
         stop("unknown command '{}': use one of {}".format(name, ", ".join(commands)))
@@ -49,17 +50,40 @@ def run(arguments: "list[str]") -> None:
     os.execv(program, [program, "demo", "--data-dir", ".data/demo", *arguments])
 
 
+def stack(arguments: "list[str]") -> None:
+    """Become the demo with a real Prometheus and Alertmanager around it, in .data/stack."""
+    prepare("run")
+    fetch("servers")
+    sys.stdout.flush()
+    os.execv(python(), [python(), "-m", "tools.stack", *arguments])
+
+
+def tour(arguments: "list[str]") -> None:
+    """Show that the stack works: scrapes, rules, and a budget's breach and end in every channel."""
+    prepare("dev")
+    fetch("servers")
+    step("tour", [python(), "-m", "pytest", "tests/alertmanager/test_tour.py", "-q", "-s", *arguments])
+
+
+def chart(_arguments: "list[str]") -> None:
+    """Copy rules and dashboards into the Helm chart, which can only hold files of its own folder."""
+    prepare("run")
+    step("chart", [python(), "-m", "tools.chart"])
+
+
 def test(arguments: "list[str]") -> None:
     """All tests, with the real Prometheus and Alertmanager where this machine can have them."""
     prepare("dev")
-    fetch_servers()
+    fetch("servers")
+    fetch("checkers")
     step("tests", [python(), "-m", "pytest", *arguments])
 
 
 def check(arguments: "list[str]") -> None:
     """Everything that CI asks of a change."""
     prepare("dev")
-    fetch_servers()
+    fetch("servers")
+    fetch("checkers")
     step("format", [python(), "-m", "ruff", "format", "--check", "."])
     step("lint", [python(), "-m", "ruff", "check", "."])
     step("types", [python(), "-m", "mypy"])
@@ -106,11 +130,11 @@ def tool(name: str) -> "str | None":
     return str(fetched) if fetched.exists() else shutil.which(name)
 
 
-def fetch_servers() -> None:
+def fetch(what: str) -> None:
     """Without them the tests that need them are skipped; with REQUIRE_SERVERS=1 that is a failure."""
-    print("== servers", flush=True)
-    if subprocess.call(["sh", "tools/fetch-servers.sh"]) != 0 and os.environ.get("REQUIRE_SERVERS") == "1":
-        stop("servers failed")
+    print("== " + what, flush=True)
+    if subprocess.call(["sh", f"tools/fetch-{what}.sh"]) != 0 and os.environ.get("REQUIRE_SERVERS") == "1":
+        stop(what + " failed")
 
 
 def prepare(kind: str) -> None:

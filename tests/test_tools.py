@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 ALERTMANAGER = """
@@ -68,19 +69,30 @@ def test_a_missing_program_skips_here_and_fails_where_servers_are_required(
 def test_the_bootstrap_names_its_commands() -> None:
     said = subprocess.run([sys.executable, "dev.py", "dance"], cwd=ROOT, capture_output=True, text=True)
     assert said.returncode == 1
-    assert said.stderr == "dev.py: unknown command 'dance': use one of setup, run, test, check, bench\n"
+    assert (
+        said.stderr
+        == "dev.py: unknown command 'dance': use one of setup, run, stack, tour, chart, test, check, bench\n"
+    )
+
+
+CHANNELS = {"slack_url", "discord_url", "teams_url", "webhook_url", "smtp_password", "pagerduty_key"}
 
 
 def test_secrets_for_compose_are_made_once_and_behind_a_closed_folder(tmp_path: Path) -> None:
     script = tmp_path / "tools" / "make-secrets.sh"
     script.parent.mkdir()
     script.write_text((ROOT / "tools" / "make-secrets.sh").read_text())
+    (tmp_path / ".env.example").write_text("COMPOSE_PROFILES=demo\n")
     made = []
     for _ in range(2):
         subprocess.run(["sh", script], check=True, env={"PATH": os.environ["PATH"]})
         secrets = tmp_path / ".data" / "secrets"
         made.append({path.name: path.read_text() for path in secrets.iterdir()})
+        (tmp_path / ".env").write_text("COMPOSE_PROFILES=live\n")  # as its owner changes it
+    assert (tmp_path / ".env").read_text() == "COMPOSE_PROFILES=live\n"
     assert made[0] == made[1]
-    assert set(made[0]) == {"postgres_password", "database_url", "encryption_keys"}
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    assert {f".data/secrets/{name}" for name in made[0]} == {one["file"] for one in compose["secrets"].values()}
+    assert {name for name, text in made[0].items() if not text} == CHANNELS
     assert made[0]["postgres_password"].strip() in made[0]["database_url"]
     assert secrets.stat().st_mode & 0o777 == 0o700

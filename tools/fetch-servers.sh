@@ -8,6 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
 programs="prometheus promtool alertmanager amtool"
+. tools/debian.sh
 
 say() { printf 'fetch-servers: %s\n' "$*" >&2; }
 
@@ -26,35 +27,14 @@ link_from_path() {
     exit 3
 }
 
-# The archive of this machine, without its security and third-party ones.
-archive() {
-    {
-        awk '/^URIs:/ {print $2}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true
-        awk '$1 == "deb" {for (i = 2; i <= NF; i++) if ($i ~ /^https?:/) print $i}' \
-            /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true
-    } | grep -v security | grep '/debian/*$' | head -n 1
-}
-
 unpack() { # suite archive
-    suite=$1 work=$tools/apt-$1 new=$tools/$1.new
-    rm -rf "$work" "$new"
-    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/parts" "$work/debs" "$new"
-    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$2" "$suite" "$key" >"$work/parts/x.sources"
-    apt() {
-        apt-get -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/parts" -o Dir::State="$work" \
-            -o Dir::State::lists="$work/lists" -o Dir::State::status=/dev/null -o Dir::Cache="$work/cache" \
-            -o Debug::NoLocking=1 -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none \
-            -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false "$@"
-    }
     packages="prometheus prometheus-alertmanager"
-    [ "$suite" = bookworm ] || packages="$packages promtool" # part of prometheus until then
-    apt update || return 1
+    [ "$1" = bookworm ] || packages="$packages promtool" # part of prometheus until then
     # shellcheck disable=SC2086  # a list of words
-    (cd "$work/debs" && apt download $packages) || return 1
-    for package in "$work"/debs/*.deb; do dpkg -x "$package" "$new" || return 1; done
-    relocate "$new"
-    rm -rf "$work" "${tools:?}/$suite"
-    mv "$new" "$tools/$suite"
+    fetch_debian "$1" "$2" "$tools/$1.new" $packages || return 1
+    relocate "$tools/$1.new"
+    rm -rf "${tools:?}/$1"
+    mv "$tools/$1.new" "$tools/$1"
 }
 
 # Debian builds Alertmanager with a fixed path for its default templates. Write a relative path of the same length into
@@ -80,18 +60,13 @@ END
 }
 
 [ "${FORCE:-}" != 1 ] && complete "$tools/bin" && exit 0
-if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
-    link_from_path
-    exit 0
-fi
-key=/usr/share/keyrings/debian-archive-keyring.gpg
-archive=$(archive) || true
-if [ ! -r "$key" ] || [ -z "$archive" ]; then
+archive=$(archive)
+if [ -z "$archive" ]; then
     say "this machine has no Debian archive configured: looking on PATH instead"
     link_from_path
     exit 0
 fi
-trap 'rm -rf "$tools"/apt-* "$tools"/*.new' EXIT
+trap 'rm -rf "$tools"/*.new' EXIT
 trap 'exit 130' INT TERM
 for suite in ${SUITES:-sid trixie bookworm}; do
     if unpack "$suite" "$archive" && publish "$suite" && complete "$tools/bin"; then

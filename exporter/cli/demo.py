@@ -1,7 +1,8 @@
 """`demo`: simulated providers and the real program over them, with one command.
 
-One rule: from the simulated APIs onwards everything is real; nothing is ever mixed with data of yours. Hence always an
-embedded database in the demo's own folder, whatever the environment says.
+One rule: from the simulated APIs onwards everything is real; nothing is ever mixed with data of yours. Hence an
+embedded database in the demo's own folder, whatever the environment says, or one that was named on purpose and has
+nothing else.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ def demo(
     listen: Listen = None,
     months: Annotated[int, typer.Option(min=1, max=24, help="How much history to invent.")] = 6,
     seed: Annotated[int, typer.Option(help="Another seed is another story.")] = 1,
+    database: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with the address of a database for it, in place of the embedded one.", metavar="FILE"
+        ),
+    ] = None,
     incidents: Annotated[
         bool, typer.Option("--incidents", help="Print what is invented to have happened, for alerts replay, and end.")
     ] = False,
@@ -51,8 +58,10 @@ def demo(
     work.override(listen=listen)
     end_on_sigterm()
     story = demo_world.remembered(data_dir, months=months, seed=seed)
+    if database is not None:
+        demo_world.refuse_others(database)
     lively = demo_progress.lively()
-    settings = demo_world.settings(data_dir, days=months * DAYS_PER_MONTH)
+    settings = demo_world.settings(data_dir, days=months * DAYS_PER_MONTH, database=database)
     logs.setup("warning" if lively and settings.log_level == "info" else settings.log_level, settings.log_format)
     from exporter.app import opened
 

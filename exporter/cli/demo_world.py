@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exporter.providers.base import Provider
 
 FILE_NAME = "demo.json"
+IDS = ("openai-demo", "anthropic-demo")
 
 
 # Amounts that the invented spend of about $18,000 a month makes interesting: kept, tight and broken.
@@ -89,7 +90,7 @@ def incidents(story: Story) -> Iterator[str]:
     yield from (",".join(map(str, happening)) for happening in sorted(known, key=lambda one: (one[1], one[0])))
 
 
-def settings(folder: Path, *, days: int) -> Settings:
+def settings(folder: Path, *, days: int, database: Path | None = None) -> Settings:
     """The environment's settings, but for what could mix the demo with real data."""
     from exporter.config import read_settings
 
@@ -97,11 +98,34 @@ def settings(folder: Path, *, days: int) -> Settings:
         "data_dir": folder,
         "backfill_days": days,
         "database_url": None,
-        "database_url_file": None,
+        "database_url_file": database,
         "encryption_keys": None,
         "encryption_keys_file": None,
     }
     return read_settings().model_copy(update=own)
+
+
+def refuse_others(database: Path) -> None:
+    """Make sure that a database holds nothing, or this demo's accounts only.
+
+    Raises:
+        ConfigError: it holds others.
+        StoreError: it is out of reach.
+    """
+    from exporter.config.settings import Settings
+    from exporter.store.accounts import ids
+    from exporter.store.engine import open_engine, transaction
+
+    address = Settings.model_construct(database_url_file=database).database()
+    assert address is not None  # noqa: S101
+    engine = open_engine(address.get_secret_value())
+    try:
+        with transaction(engine) as db:
+            found = ids(db)
+    finally:
+        engine.dispose()
+    if others := sorted(found - set(IDS)):
+        raise ConfigError(f"the database of {database} has accounts that are not the demo's, such as {others[0]}")
 
 
 def accounts(simulator: Simulator) -> tuple[Account, ...]:
@@ -110,9 +134,9 @@ def accounts(simulator: Simulator) -> tuple[Account, ...]:
     from exporter.domain import Account
 
     return (
-        Account("openai-demo", "openai", "OpenAI (invented)", "platform", {"base_url": simulator.openai_url},
+        Account(IDS[0], "openai", "OpenAI (invented)", "platform", {"base_url": simulator.openai_url},
                 {"admin_key": OPENAI_KEY}),
-        Account("anthropic-demo", "anthropic", "Anthropic (invented)", "research",
+        Account(IDS[1], "anthropic", "Anthropic (invented)", "research",
                 {"base_url": simulator.anthropic_url}, {"admin_key": ANTHROPIC_KEY}),
     )  # fmt: skip
 

@@ -133,6 +133,13 @@ def every(db: Connection) -> list[StoredAccount]:
     return [_stored(row) for row in rows]
 
 
+def ids(db: Connection) -> set[str]:
+    """Of every account there ever was; none where there are no tables yet."""
+    if db.execute(text("SELECT to_regclass('accounts')")).scalar() is None:
+        return set()
+    return set(db.execute(text("SELECT id FROM accounts")).scalars())
+
+
 def set_disabled(db: Connection, account: str, *, disabled: bool) -> None:
     """Stop or resume syncing an account; its figures stay.
 

@@ -117,6 +117,27 @@ def test_the_demo_from_nothing_and_again(run, environment, start):
     assert "Traceback" not in again.err.read_text()
 
 
+def test_the_demo_in_a_database_that_was_named(environment, start, rows, database_url):
+    file = environment / "url"
+    file.write_text(database_url.replace("+psycopg2", "") + "\n")
+    words = ("demo", "--data-dir", environment / "data", "--listen", "127.0.0.1:0", "--months", "1", "--database", file)
+    process = start(*map(str, words))
+    process.wait_for(URL)
+    assert rows("SELECT id FROM accounts ORDER BY 1") == [("anthropic-demo",), ("openai-demo",)]
+    assert process.end() == 0
+    assert not list((environment / "data").rglob("PG_VERSION"))
+
+
+def test_the_demo_refuses_a_database_with_accounts_of_yours(run, environment, books, database_url):
+    books.account("yours")
+    file = environment / "url"
+    file.write_text(database_url.replace("+psycopg2", ""))
+    done = run("demo", "--data-dir", environment / "data", "--database", file)
+    assert done.exit_code == 1
+    assert "has accounts that are not the demo's, such as yours" in done.stderr
+    assert books.rows("SELECT id, removed_at FROM accounts") == [("yours", None)]
+
+
 def test_a_folder_tells_one_story(tmp_path):
     first = demo_world.remembered(tmp_path / "d", months=6, seed=1)
     assert demo_world.remembered(tmp_path / "d", months=6, seed=1) == first
