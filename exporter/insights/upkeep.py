@@ -55,12 +55,15 @@ def _books_begin(panel: Panel, account: str) -> date:
 
 
 def _judged_again(before: Mapping[str, Judged], now: Mapping[str, Judged]) -> dict[str, date]:
-    """By account, the first day whose verdicts are not final: all of them where the books begin earlier than before."""
+    """By account, the first day whose verdicts are not final: all of them where the books begin earlier than before.
+
+    The total's books change wherever an account's do.
+    """
     first = dict.fromkeys(now, date.min)
     for account in before.keys() & now.keys():
         if before[account].books_begin <= now[account].books_begin:
             first[account] = min(before[account].until, now[account].until) - CORRECTED
-    return first
+    return first | {"": min(first.values())} if date.min in first.values() and "" in first else first
 
 
 def _current(

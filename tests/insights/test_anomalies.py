@@ -410,6 +410,25 @@ def test_books_that_begin_earlier_are_judged_all_over(books):
     assert {one.incident.day for one in everything(books, 121)} == {MARCH + timedelta(70)}
 
 
+def test_the_total_is_judged_all_over_with_any_account(books):
+    """Where an account's history was read so far is no step of the total."""
+    old, new = books.account("old"), books.account("new")
+
+    def read(lease, first: int, usd: float) -> None:
+        charges = [books.charge(day, usd) for day in range(first, 120)]
+        books.costs(lease, books.window(first, 120), *charges, settled_until=books.moment(120))
+
+    read(old, 0, 10)
+    read(new, 60, 30)
+    refresh(books, 120)
+    [step] = everything(books, 120)
+    assert (step.incident.level, step.incident.day, step.withdrawn_at) == ("total", MARCH + timedelta(60), None)
+    read(new, 1, 30)
+    refresh(books, 121)
+    [step] = everything(books, 121)
+    assert step.withdrawn_at is not None
+
+
 def test_nothing_stored_is_nothing_found(books):
     assert refresh(books, 5) == "0 new anomalies, 0 withdrawn"
 
