@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.board import Board, Fold, Panel, row
-from dashboards.panels import bars, gauges, joined, number, rows, told
+from dashboards.panels import bars, gauges, joined, number, rows
 from dashboards.queries import BUCKET, now_of, picked, series_of, table_of
 from dashboards.style import API, GREEN, GREY, ORANGE, RATIO, RED, SECONDS, badge, coloured, look, unit, wide
 
@@ -40,7 +40,7 @@ def board() -> Board:
         rows=(
             row(4, (9, _firing_count()), (5, _count()), (6, _resolved()), (4, _delivered())),
             row(8, (12, _firing()), (7, _daily()), (5, _channels())),
-            row(8, (17, _history()), (7, _time_to_resolve())),
+            row(8, (18, _history()), (6, _time_to_resolve())),
             Fold("Texts and labels", (row(10, (24, _texts())),)),
         ),
     )
@@ -111,14 +111,14 @@ def _firing() -> Panel:
         now_of(f"max by (severity, alertname, about, team) ({ABOUT})", table=True),
         fields={
             "Severity": SEVERITY,
-            "Alert": wide(210),
+            "Alert": wide(235),
             "Team": wide(100),
             "Since": unit("dateTimeFromNow", width=120),
         },
         sort="Since",
     )
     columns = {"severity": "Severity", "alertname": "Alert", "about": "About", "team": "Team"}
-    return told(joined(panel, columns | {"Value": "Since"}), "Nothing fires")
+    return joined(panel, columns | {"Value": "Since"}).no_value("Nothing fires")
 
 
 def _daily() -> Panel:
@@ -128,7 +128,7 @@ def _daily() -> Panel:
         series_of(f"""
             SELECT date_trunc({BUCKET}, starts_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS time, severity AS metric,
                    count(*) AS alerts
-            FROM alert_history WHERE {HISTORY} GROUP BY 1, 2 ORDER BY 1
+            FROM alert_history WHERE {HISTORY} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit="none",
         fields={name: coloured(colour) for name, colour in SEVERITIES.items()},
@@ -149,11 +149,11 @@ def _channels() -> Panel:
         sort="Sent",
     )
     columns = {"integration": "Channel", "Value #A": "Sent", "Value #B": "Failed"}
-    return told(joined(panel, columns), "No messages, or Prometheus does not scrape Alertmanager")
+    return joined(panel, columns).no_value("No messages, or Prometheus does not scrape Alertmanager")
 
 
 def _history() -> Panel:
-    panel = rows(
+    return rows(
         "History",
         "Alerts that began within the time range, as Alertmanager told the exporter. Silenced and inhibited ones are"
         " not told. Lost sight of: neither its end nor a reminder came for two hours, so probably it was silenced.",
@@ -166,13 +166,12 @@ def _history() -> Panel:
         fields={
             "Began": unit(WHEN, width=120),
             "Severity": SEVERITY,
-            "Alert": wide(210),
+            "Alert": wide(235),
             "Dollars": unit("prefix:$", 2, 90),
             "Lasted": unit(SECONDS, 1, 110),
             "State": badge({"firing": RED, "resolved": GREEN, "lost sight of": GREY}) + wide(110),
         },
-    )
-    return told(panel, "No alert began in this time, or Alertmanager does not tell the exporter: docs/notifications.md")
+    ).no_value("No alert began in this time, or Alertmanager does not tell the exporter: docs/notifications.md")
 
 
 def _time_to_resolve() -> Panel:
@@ -191,7 +190,7 @@ def _time_to_resolve() -> Panel:
 
 
 def _texts() -> Panel:
-    panel = rows(
+    return rows(
         "What they said",
         "The description as last told while the alert fired, its level and labels, and how often it was told.",
         table_of(f"""
@@ -207,5 +206,4 @@ def _texts() -> Panel:
             "Description": look(custom__inspect=True),
             "Labels": look(custom__inspect=True),
         },
-    )
-    return told(panel, "No alert began in this time")
+    ).no_value("No alert began in this time")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.board import Board, Fold, Panel, row
 from dashboards.markers import MARKERS
-from dashboards.panels import bars, by_source, number, rows, told, words
+from dashboards.panels import bars, by_source, number, rows, words
 from dashboards.queries import (
     ACCOUNTS,
     CHARGES,
@@ -91,7 +91,7 @@ def _by_source() -> Panel:
         " (outlined), Manual entered by people, Import from a file or an invoice.",
         series_of(f"""
             SELECT {TIME} AS time, {SOURCE} AS metric, sum(amount_usd)::float8 AS usd
-            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
+            FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         fields=by_source(),
     )
@@ -124,11 +124,11 @@ def _rows() -> Panel:
             "Spend": unit(CENTS, 4, 110),
         },
     )
-    return told(panel.filterable(filterable=True), "No charges fit: widen the time range, or set a variable to All")
+    return panel.filterable(filterable=True).no_value("No charges fit: widen the time range, or set a variable to All")
 
 
 def _reconciled() -> Panel:
-    panel = rows(
+    return rows(
         "Do the sources agree?",
         "What each source says of the month the time range ends in and of the one before, in UTC. Ratio: billed by"
         " estimated over settled days that have both; the rest of the way explains `spend-exporter reconcile`. Source,"
@@ -148,5 +148,4 @@ def _reconciled() -> Panel:
             **dict.fromkeys(("Billed", "Estimated", "Invoiced", "Invoice differs", "By hand, imported"), money(160)),
             "Ratio": unit("none", 3, 90),
         },
-    )
-    return told(panel, "Nothing is known of these accounts in this time")
+    ).no_value("Nothing is known of these accounts in this time")

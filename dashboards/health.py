@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.common import VisibilityMode
 
 from dashboards import program
 from dashboards.board import Board, Fold, Panel, row
-from dashboards.panels import bars, lines, number, rows, told
+from dashboards.panels import bars, lines, number, rows
 from dashboards.queries import ACCOUNTS, BUCKET, FIRST_DAY, LAST_DAY, latest, now_of, series_of, table_of
 from dashboards.style import (
     AGE,
@@ -121,7 +121,7 @@ def _syncs() -> Panel:
         series_of(f"""
             SELECT {WHEN} AS time, CASE outcome WHEN 'ok' THEN {PROVIDER} ELSE 'failed: ' || reason END AS metric,
                    count(*) AS syncs
-            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1
+            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit="none",
         fields={"/^failed.*/": coloured(RED)},
@@ -136,7 +136,7 @@ def _durations() -> Panel:
         series_of(f"""
             SELECT {WHEN} AS time, {PROVIDER} AS metric,
                    max(extract(epoch FROM finished_at - started_at))::float8 AS seconds
-            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1
+            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit=SECONDS,
     )
@@ -150,14 +150,14 @@ def _restated() -> Panel:
         " much more than usual is a restatement.",
         series_of(f"""
             SELECT {WHEN} AS time, {PROVIDER} AS metric, sum(updated + deleted)::float8 AS rows
-            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1
+            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit="short",
     )
 
 
 def _failures() -> Panel:
-    panel = rows(
+    return rows(
         "Syncs that failed",
         "The newest failed syncs of the time range, with the sentence that says what to do.",
         table_of(f"""
@@ -172,8 +172,7 @@ def _failures() -> Panel:
             "Reason": wide(130),
             "What happened": look(custom__inspect=True),
         },
-    )
-    return told(panel, "No sync failed in this time")
+    ).no_value("No sync failed in this time")
 
 
 def _reports() -> Panel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.board import Board, Fold, Panel, board_url, row
-from dashboards.panels import lines, number, rows, told
+from dashboards.panels import lines, number, rows
 from dashboards.queries import ACCOUNTS, DAYS, MODELS, SCOPES, TIME, series_of, table_of
 from dashboards.style import API, CENTS, GREEN, GREY, ORANGE, RATIO, RED, badge, bar, link, look, money, unit, wide
 
@@ -70,7 +70,7 @@ def _batch_now() -> Panel:
 
 
 def _findings() -> Panel:
-    panel = rows(
+    return rows(
         "What would cost less",
         "The largest first. What is compared and what is left out: docs/savings.md. Whether a smaller model is good"
         " enough or an answer can wait is yours to say.",
@@ -88,12 +88,11 @@ def _findings() -> Panel:
             "Model": wide(210) + link("Its spend", board_url("spend-explorer", model="${__value.raw}")),
             "Why": look(custom__inspect=True),
         },
-    )
-    return told(panel, "Nothing found: under a dollar a month, or fewer than seven days of usage")
+    ).no_value("Nothing found: under a dollar a month, or fewer than seven days of usage")
 
 
 def _caches() -> Panel:
-    panel = rows(
+    return rows(
         "What caching does, by model",
         "Of the last 30 complete days. Hit ratio: cache reads among all input. Saved: reads at input price less cache"
         " price. Lost: writes above input price. A dash: the model has no known price.",
@@ -108,8 +107,7 @@ def _caches() -> Panel:
             "Lost": money(80),
             "Net": money(90),
         },
-    )
-    return told(panel, "No model reads from a cache")
+    ).no_value("No model reads from a cache")
 
 
 def _hit_ratio() -> Panel:
@@ -121,7 +119,7 @@ def _hit_ratio() -> Panel:
                    (sum(quantity) FILTER (WHERE meter = 'cache_read') / sum(quantity))::float8 AS ratio
             FROM daily_usage
             WHERE source = 'usage_api' AND unit = 'tokens' AND ({INPUT}) AND quantity > 0 AND {_COMPLETE}
-            GROUP BY 1, 2 ORDER BY 1
+            GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit=RATIO,
     ).min(0)
@@ -136,7 +134,7 @@ def _batch_share() -> Panel:
                    (coalesce(sum(quantity) FILTER (WHERE service_tier IN ('batch', 'flex')), 0)
                      / sum(quantity))::float8 AS ratio
             FROM daily_usage WHERE source = 'usage_api' AND unit = 'tokens' AND quantity > 0 AND {_COMPLETE}
-            GROUP BY 1, 2 ORDER BY 1
+            GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit=RATIO,
     ).min(0)
@@ -166,7 +164,7 @@ def _requests() -> Panel:
 
 
 def _features() -> Panel:
-    panel = rows(
+    return rows(
         "Cost per request, by feature and variant",
         "Of rows with the tags feature, or experiment and variant. The reports of OpenAI and Anthropic have none of"
         " them.",
@@ -177,5 +175,4 @@ def _features() -> Panel:
             GROUP BY 1, 2 ORDER BY 4 DESC
         """),
         fields={"Of": wide(90), "Requests": unit("locale", 0, 100), "Spend": money(), "A request": unit(CENTS, 4, 110)},
-    )
-    return told(panel, "No usage carries the tag feature, experiment or variant")
+    ).no_value("No usage carries the tag feature, experiment or variant")

@@ -21,6 +21,9 @@ Fields = dict[str, Look]
 """How single fields look, by name or by a regular expression between slashes."""
 
 Steps = list[tuple[float | None, str]]
+NOTHING = "Nothing in this time, or for what is picked above"
+"""What an empty panel says. Chain `.no_value("…")` where there is more to say."""
+
 PLAIN: Steps = [(None, "text")]
 GOOD: Steps = [(None, GREEN)]
 
@@ -60,12 +63,6 @@ def joined(panel: P, columns: dict[str, str]) -> P:
     shaped = {"renameByName": columns, "indexByName": order, "excludeByName": {"Time": True}, "includeByName": {}}
     panel.with_transformation(models.DataTransformerConfig("merge", options={}))
     return panel.with_transformation(models.DataTransformerConfig("organize", options=shaped))
-
-
-def told(panel: P, sentence: str) -> P:
-    """What a table says when it is empty; a cell without a value stays a dash."""
-    panel.no_value(sentence)
-    return panel.override_by_regexp("/.*/", look(noValue="–"))
 
 
 def steps(thresholds: Steps) -> dashboard.ThresholdsConfig:
@@ -112,7 +109,7 @@ def lines(
     """Courses over time. With `calcs` ("sum", "max", "lastNotNull") the legend is a table."""
     panel = _begun(timeseries.Panel(), title, description, queries, unit, fields)
     panel.line_width(2).fill_opacity(0).show_points(kinds.VisibilityMode.NEVER).span_nulls(3 * 86400e3)
-    panel.color_scheme(by_turn()).legend(legend(calcs))
+    panel.color_scheme(by_turn()).legend(legend(calcs)).no_value(NOTHING)
     return panel.tooltip(tooltip())
 
 
@@ -166,6 +163,7 @@ def rows(
 ) -> table.Panel:
     """A table. Columns are named by the query; `fields` gives their units, widths and badges; `sort` one of them."""
     panel = _begun(table.Panel(), title, description, queries, unit, fields)
+    panel.no_value(NOTHING).override_by_regexp("/.*/", look(noValue="–"))  # the panel's; a cell has a dash
     panel.cell_height(kinds.TableCellHeight.SM).show_header(show_header=True).color_scheme(by_thresholds())
     panel.thresholds(steps(PLAIN))
     return panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=True)]) if sort else panel
@@ -193,7 +191,7 @@ def shares(
 ) -> piechart.Panel:
     """Parts of a whole, with figures in the legend. For a handful of parts; more are a table's business."""
     panel = _begun(piechart.Panel(), title, description, queries, unit, fields)
-    panel.pie_type(pies.PieChartType.DONUT).color_scheme(by_turn()).tooltip(tooltip())
+    panel.no_value(NOTHING).pie_type(pies.PieChartType.DONUT).color_scheme(by_turn()).tooltip(tooltip())
     panel.reduce_options(common.ReduceDataOptions().calcs(["sum"]).values(values=False))
     told = [pies.PieChartLegendValues.PERCENT, pies.PieChartLegendValues.VALUE]
     options = PieChartLegendOptions().show_legend(show_legend=True).placement(kinds.LegendPlacement.RIGHT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.board import Board, Fold, Panel, row
 from dashboards.markers import MARKERS
-from dashboards.panels import Steps, gauges, lines, number, rows, told
+from dashboards.panels import Steps, gauges, lines, number, rows
 from dashboards.queries import ACCOUNTS, DAYS, SOURCES, moment, picked, series_of, table_of
 from dashboards.style import CENTS, GREEN, GREY, RATIO, RED, USD, YELLOW, badge, bar, coloured, look, money, unit, wide
 
@@ -98,7 +98,7 @@ def _week() -> Panel:
         custom__align="right",
         custom__minWidth=56,
     )
-    panel = rows(
+    return rows(
         "Dollars by weekday and hour, UTC",
         "What an average hour of the week costs, over the last eight weeks, at list prices of hourly usage: when money"
         " is spent, rather than how much. The stronger the blue, the dearer. Made by the last analysis; the time range"
@@ -108,8 +108,7 @@ def _week() -> Panel:
             FROM weekday_hours WHERE {ACCOUNTS} GROUP BY weekday ORDER BY weekday
         """),
         fields={"Weekday": wide(110), "/^[0-9]+$/": unit(USD) + cells},
-    )
-    return told(panel, "No hourly usage, or not analysed yet: `spend-exporter analyse`")
+    ).no_value("No hourly usage, or not analysed yet: `spend-exporter analyse`")
 
 
 def _compared(period: str, label: str, title: str, reach: str) -> Panel:
@@ -177,7 +176,7 @@ def _averages() -> Panel:
 
 def _trends() -> Panel:
     owners = " AND ".join(picked(column, variable) for column, variable in _OWNERS.items())
-    panel = rows(
+    return rows(
         "Trends",
         "Over the last 56 complete days, without the pattern of the week and with spikes weighing little. Increasing or"
         " decreasing: surely not level, and a tenth or more in 30 days. By the last analysis.",
@@ -195,8 +194,7 @@ def _trends() -> Panel:
             "A day": money(90),
             "In 30 days": CHANGE,
         },
-    )
-    return told(panel, "No trend yet: it needs 14 days of figures and an analysis")
+    ).no_value("No trend yet: it needs 14 days of figures and an analysis")
 
 
 _OWNERS = {"provider": "provider", "team": "team", "account_id": "account"}

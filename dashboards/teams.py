@@ -91,7 +91,7 @@ def _provisional() -> Panel:
 def _over_time() -> str:
     return f"""
         SELECT {TIME} AS time, {TEAM} AS metric, sum(amount_usd)::float8 AS usd
-        FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1
+        FROM {SPEND} WHERE {DAYS} GROUP BY 1, 2 ORDER BY 1, 2
     """
 
 
