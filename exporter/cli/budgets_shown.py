@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 from exporter.cli import show
@@ -39,8 +39,8 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """As the table shows it."""
         b, s = self.budget, self.standing
-        used = "–" if s is None or s.spent is None or not s.limit else f"{s.spent / s.limit:.0%}"
-        ends = f"{s.exhausted_at:%m-%d}" if s and s.exhausted_at else "–"
+        used = "–" if s is None or s.spent is None or not s.limit else _percent(s.spent / s.limit)
+        ends = f"{s.exhausted_at:%Y-%m-%d}" if s and s.exhausted_at else "–"
         amount = f"{b.amount:,.2f} {b.currency}"
         return b.id, amount, b.period, _money(s.spent if s else None), used, (self.fired or ["–"])[-1], ends, b.origin
 
@@ -170,6 +170,11 @@ def _figures(found: Standing | None) -> dict[str, Any]:
 
 def _called(level: Mapping[str, str]) -> str:
     return level["level"] if level["basis"] == "actual" else f"{level['level']} (forecast)"
+
+
+def _percent(ratio: Decimal) -> str:
+    """Rounded down: 69.99 % is not shown as the 70 % that it has not reached."""
+    return f"{(ratio * 100).to_integral_value(ROUND_FLOOR):f}%"
 
 
 def _money(amount: Decimal | None) -> str:

@@ -54,6 +54,16 @@ def test_a_budget_from_cradle_to_grave(with_spend):
     assert "There are no budgets yet" in cli("budgets", "list").stdout
 
 
+def test_a_level_that_is_not_reached_is_not_shown_as_reached(with_spend):
+    """400 of 571.5 dollars are 69.99 %; where the money runs out in another year, the year is said."""
+    terms = ("--period", "custom", "--start", "2020-01-01", "--length", "9999 days")
+    assert with_spend("budgets", "add", "near", "--amount", "571.5", *terms).exit_code == 0
+    row = with_spend("budgets", "list").stdout.splitlines()[1]
+    assert " 69% " in row
+    assert "warning" not in row
+    assert listed(with_spend)["near"]["exhausted_at"][:10] in row
+
+
 def test_show_tells_terms_figures_and_the_burn_down(with_spend):
     cli = with_spend
     levels = ("--level", "half=50%", "--level", "most=900", "--level", "over=100%@forecast")
