@@ -29,7 +29,7 @@ ANOMALIES = Markers(
 ENTRIES = Markers(
     "Manual entries",
     f"""
-    SELECT {moment(f"greatest(day, {FIRST_DAY})")} AS time,
+    SELECT greatest({moment("day")}, $__timeFrom()::timestamptz) AS time,
            account_id || ': $' || to_char(usd, 'FM999,999,990.00') || CASE source
              WHEN 'manual' THEN ' entered by hand' WHEN 'invoice' THEN ' by invoice' ELSE ' imported' END
              || ' for ' || to_char(day, 'YYYY-MM-DD') || ' to ' || to_char(until, 'YYYY-MM-DD') AS text,
