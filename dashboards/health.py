@@ -29,7 +29,6 @@ _BUCKET = f"CASE WHEN {LAST_DAY} - {FIRST_DAY} <= 8 THEN 'hour' ELSE {BUCKET} EN
 WHEN = f"date_trunc({_BUCKET}, finished_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'"
 """SQL: the bar a sync belongs to: an hour up to eight days, then as for money."""
 
-PROVIDER = "(SELECT provider FROM accounts WHERE id = account_id)"
 SYNC = badge({"ok": GREEN, "failing": RED, "never": ORANGE})
 OLD = unit(AGE, 0, 120)
 TIME_OF = "time:MMM D, HH:mm"
@@ -119,9 +118,9 @@ def _syncs() -> Panel:
         "Syncs that ended, by provider, and failed ones by their reason; per hour up to eight days, then per day, week"
         " and month.",
         series_of(f"""
-            SELECT {WHEN} AS time, CASE outcome WHEN 'ok' THEN {PROVIDER} ELSE 'failed: ' || reason END AS metric,
+            SELECT {WHEN} AS time, CASE outcome WHEN 'ok' THEN provider ELSE 'failed: ' || reason END AS metric,
                    count(*) AS syncs
-            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
+            FROM sync_runs JOIN accounts ON accounts.id = account_id WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit="none",
         fields={"/^failed.*/": coloured(RED)},
@@ -134,9 +133,9 @@ def _durations() -> Panel:
         "The longest sync of each provider's accounts in each hour, day, week or month; a first sync reads the whole"
         " history.",
         series_of(f"""
-            SELECT {WHEN} AS time, {PROVIDER} AS metric,
+            SELECT {WHEN} AS time, provider AS metric,
                    max(extract(epoch FROM finished_at - started_at))::float8 AS seconds
-            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
+            FROM sync_runs JOIN accounts ON accounts.id = account_id WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit=SECONDS,
     )
@@ -149,8 +148,8 @@ def _restated() -> Panel:
         "Stored rows that a provider changed or withdrew. The running day's rows change at every sync;"
         " much more than usual is a restatement.",
         series_of(f"""
-            SELECT {WHEN} AS time, {PROVIDER} AS metric, sum(updated + deleted)::float8 AS rows
-            FROM sync_runs WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
+            SELECT {WHEN} AS time, provider AS metric, sum(updated + deleted)::float8 AS rows
+            FROM sync_runs JOIN accounts ON accounts.id = account_id WHERE {RUNS} GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit="short",
     )

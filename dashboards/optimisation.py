@@ -12,7 +12,7 @@ FRESH = "made_at > spend_today() - 2"
 """SQL: not older than two days. What an analysis found before that is history, not advice."""
 
 SCOPE_NAME = "LEFT JOIN names n ON n.account_id = f.account_id AND n.kind = 'scope' AND n.id = f.scope"
-PROVIDER = "(SELECT provider FROM accounts WHERE id = account_id)"
+BY_PROVIDER = "daily_usage JOIN accounts ON accounts.id = account_id"
 INPUT = "meter = 'input' OR meter LIKE 'cache%'"
 
 
@@ -115,9 +115,9 @@ def _hit_ratio() -> Panel:
         "Cache hit ratio",
         "Share of input tokens that were read from the cache on complete days, by provider.",
         series_of(f"""
-            SELECT {TIME} AS time, {PROVIDER} AS metric,
+            SELECT {TIME} AS time, provider AS metric,
                    (sum(quantity) FILTER (WHERE meter = 'cache_read') / sum(quantity))::float8 AS ratio
-            FROM daily_usage
+            FROM {BY_PROVIDER}
             WHERE source = 'usage_api' AND unit = 'tokens' AND ({INPUT}) AND quantity > 0 AND {_COMPLETE}
             GROUP BY 1, 2 ORDER BY 1, 2
         """),
@@ -130,10 +130,10 @@ def _batch_share() -> Panel:
         "Share at batch or flex price",
         "Tokens at a reduced tier among all tokens of complete days, by provider.",
         series_of(f"""
-            SELECT {TIME} AS time, {PROVIDER} AS metric,
+            SELECT {TIME} AS time, provider AS metric,
                    (coalesce(sum(quantity) FILTER (WHERE service_tier IN ('batch', 'flex')), 0)
                      / sum(quantity))::float8 AS ratio
-            FROM daily_usage WHERE source = 'usage_api' AND unit = 'tokens' AND quantity > 0 AND {_COMPLETE}
+            FROM {BY_PROVIDER} WHERE source = 'usage_api' AND unit = 'tokens' AND quantity > 0 AND {_COMPLETE}
             GROUP BY 1, 2 ORDER BY 1, 2
         """),
         unit=RATIO,
