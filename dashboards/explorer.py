@@ -97,22 +97,25 @@ def _by_source() -> Panel:
     )
 
 
+_ROWS = f"""
+    SELECT {moment("day")} AS "Day", c.source AS "Source", confidence AS "Confidence", provider AS "Provider",
+           c.account_id AS "Account", team AS "Team", coalesce(n.name, c.scope) AS "Project", model AS "Model",
+           meter AS "Meter", service_tier AS "Tier", amount_usd AS "Spend"
+    FROM (
+      SELECT day, {SOURCE} AS source, confidence, provider, account_id, team, scope, model, meter, service_tier,
+             amount_usd
+      FROM best_charges WHERE {DAYS} AND {CHARGES} ORDER BY day DESC, amount_usd DESC LIMIT {MOST}
+    ) c LEFT JOIN names n ON n.account_id = c.account_id AND n.kind = 'scope' AND n.id = c.scope
+    ORDER BY day DESC, amount_usd DESC
+"""
+
+
 def _rows() -> Panel:
     panel = rows(
         "Rows",
         f"Charges by day and everything that is known of them, the newest {MOST:,}. Click a column's head to sort, its"
         " funnel to filter.",
-        table_of(f"""
-            SELECT {moment("day")} AS "Day", c.source AS "Source", confidence AS "Confidence", provider AS "Provider",
-                   c.account_id AS "Account", team AS "Team", coalesce(n.name, c.scope) AS "Project", model AS "Model",
-                   meter AS "Meter", service_tier AS "Tier", amount_usd AS "Spend"
-            FROM (
-              SELECT day, {SOURCE} AS source, confidence, provider, account_id, team, scope, model, meter, service_tier,
-                     amount_usd
-              FROM best_charges WHERE {DAYS} AND {CHARGES} ORDER BY day DESC, amount_usd DESC LIMIT {MOST}
-            ) c LEFT JOIN names n ON n.account_id = c.account_id AND n.kind = 'scope' AND n.id = c.scope
-            ORDER BY day DESC, amount_usd DESC
-        """),
+        table_of(_ROWS),
         fields={
             "Day": unit(DATE, width=110),
             "Source": SOURCE_BADGE + wide(95),

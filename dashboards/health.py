@@ -79,27 +79,30 @@ def _failing() -> Panel:
     )
 
 
+_ACCOUNTS = f"""
+    SELECT a.account_id AS "Account", CASE WHEN s.consecutive_failures > 0 THEN 'failing'
+             WHEN s.last_success_at IS NULL THEN 'never' ELSE 'ok' END AS "Sync",
+           s.consecutive_failures AS "Failures",
+           extract(epoch FROM now() - s.last_success_at) AS "Last success",
+           extract(epoch FROM now() - max(r.latest_end)) AS "Data is old",
+           min(r.settled_until) AS "Settled until",
+           avg(CASE WHEN r.history_done THEN 1 WHEN r.account_id <> ''
+             THEN least(1, extract(epoch FROM r.read_until - r.read_from)
+             / nullif(extract(epoch FROM r.read_until - r.wanted_from), 0)) END) AS "History",
+           s.failure_sentence AS "Why it fails"
+    FROM (SELECT id AS account_id FROM accounts WHERE removed_at IS NULL) a
+    LEFT JOIN sync_state s USING (account_id) LEFT JOIN report_state r USING (account_id)
+    WHERE {ACCOUNTS}
+    GROUP BY a.account_id, s.account_id ORDER BY s.consecutive_failures DESC NULLS LAST, 5 DESC NULLS FIRST
+"""
+
+
 def _accounts() -> Panel:
     return rows(
         "Accounts",
         "How each account's last sync went, how far its figures reach by its newest report, until when providers will"
         " hardly change them, and how much of the wanted history is stored.",
-        table_of(f"""
-            SELECT a.account_id AS "Account", CASE WHEN s.consecutive_failures > 0 THEN 'failing'
-                     WHEN s.last_success_at IS NULL THEN 'never' ELSE 'ok' END AS "Sync",
-                   s.consecutive_failures AS "Failures",
-                   extract(epoch FROM now() - s.last_success_at) AS "Last success",
-                   extract(epoch FROM now() - max(r.latest_end)) AS "Data is old",
-                   min(r.settled_until) AS "Settled until",
-                   avg(CASE WHEN r.history_done THEN 1 WHEN r.account_id <> ''
-                     THEN least(1, extract(epoch FROM r.read_until - r.read_from)
-                     / nullif(extract(epoch FROM r.read_until - r.wanted_from), 0)) END) AS "History",
-                   s.failure_sentence AS "Why it fails"
-            FROM (SELECT id AS account_id FROM accounts WHERE removed_at IS NULL) a
-            LEFT JOIN sync_state s USING (account_id) LEFT JOIN report_state r USING (account_id)
-            WHERE {ACCOUNTS}
-            GROUP BY a.account_id, s.account_id ORDER BY s.consecutive_failures DESC NULLS LAST, 5 DESC NULLS FIRST
-        """),
+        table_of(_ACCOUNTS),
         fields={
             "Sync": SYNC + wide(85),
             "Failures": unit("none", 0, 80),

@@ -107,28 +107,31 @@ def _parts() -> Panel:
     return shares("Share by team", "Charges within the time range.", series_of(_over_time()))
 
 
+_CHARGEBACK = f"""
+    WITH own AS (
+      SELECT team, sum(amount_usd) FILTER (WHERE {DAYS}) AS usd,
+             sum(amount_usd) FILTER (WHERE {BEFORE}) AS before,
+             sum(amount_usd) FILTER (WHERE {DAYS} AND confidence = 'official') AS official
+      FROM {SPEND} WHERE {BOTH} GROUP BY 1
+    ), shared AS (
+      SELECT coalesce(sum(usd) FILTER (WHERE team = ''), 0) AS usd,
+             sum(usd) FILTER (WHERE team <> '') AS owned
+      FROM own
+    )
+    SELECT {TEAM} AS "Team", own.usd AS "Own",
+           CASE WHEN owned > 0 THEN CASE team WHEN '' THEN 0 ELSE own.usd * (1 + shared.usd / owned) END
+                ELSE own.usd END AS "To charge",
+           official / nullif(own.usd, 0) AS "Official", own.usd / nullif(before, 0) - 1 AS "Change"
+    FROM own, shared WHERE own.usd <> 0 ORDER BY 3 DESC, 2 DESC
+"""
+
+
 def _chargeback() -> Panel:
     return rows(
         "Chargeback by team",
         "What accounts without a team cost is shared out by the teams' own charges; both columns add up to the same"
         " sum. Official: what providers will hardly change. Change: own charges against as many days before.",
-        table_of(f"""
-            WITH own AS (
-              SELECT team, sum(amount_usd) FILTER (WHERE {DAYS}) AS usd,
-                     sum(amount_usd) FILTER (WHERE {BEFORE}) AS before,
-                     sum(amount_usd) FILTER (WHERE {DAYS} AND confidence = 'official') AS official
-              FROM {SPEND} WHERE {BOTH} GROUP BY 1
-            ), shared AS (
-              SELECT coalesce(sum(usd) FILTER (WHERE team = ''), 0) AS usd,
-                     sum(usd) FILTER (WHERE team <> '') AS owned
-              FROM own
-            )
-            SELECT {TEAM} AS "Team", own.usd AS "Own",
-                   CASE WHEN owned > 0 THEN CASE team WHEN '' THEN 0 ELSE own.usd * (1 + shared.usd / owned) END
-                        ELSE own.usd END AS "To charge",
-                   official / nullif(own.usd, 0) AS "Official", own.usd / nullif(before, 0) - 1 AS "Change"
-            FROM own, shared WHERE own.usd <> 0 ORDER BY 3 DESC, 2 DESC
-        """),
+        table_of(_CHARGEBACK),
         fields={
             "Team": link("Its charges", board_url("spend-explorer", team="${__value.raw}")),
             "Own": money() + SUM,
