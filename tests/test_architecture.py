@@ -23,6 +23,7 @@ THIRD = {
     "publish": {"store", "analytics", "metrics"},
     "insights": {"store", "analytics", "pricing"},
     "replay": {"store", "analytics", "pricing", "metrics", "insights", "publish"},
+    "exports": {"store"},
     "web": {"metrics"},
 }
 MAY_IMPORT: dict[str, set[str]] = {

@@ -25,6 +25,7 @@ from exporter.cli import (
     database,
     demo,
     doctor,
+    export,
     forecast,
     invoices,
     keys,
@@ -122,6 +123,7 @@ demo.register(app)
 sync.register(app)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(budgets.app, name="budgets")
+export.register(app)
 app.add_typer(invoices.app, name="invoices")
 reconcile.register(app)
 app.add_typer(alerts.app, name="alerts")
