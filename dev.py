@@ -91,6 +91,7 @@ def check(arguments: "list[str]") -> None:
     check_rules()
     check_alertmanager()
     step("dashboards", [python(), "-m", "dashboards", "--check"])
+    step("chart", [python(), "-m", "tools.chart", "--check"])
     step("tests", [python(), "-m", "pytest", "--cov", "--cov-fail-under=90", *arguments])
 
 

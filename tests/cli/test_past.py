@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import time
@@ -36,12 +37,19 @@ def year(books):
         *(books.charge(day, "-3.5", model="gpt-5-mini") for day in every[::7]),
     )  # fmt: skip
     books.costs(claude, books.window(0, 480), *(books.charge(day, "0.1", model='a "quoted" one') for day in every))
-    books.tokens(
-        acme, books.window(400, 430), *(books.usage(day, 10**12 + day, model="gpt-5") for day in range(400, 430))
-    )
+    tokens = [books.usage(day, 10**12 + day, model="gpt-5") for day in range(400, 430)]
+    priced = [books.charge(day, "1.5", model="gpt-5", meter="input") for day in range(400, 430)]
+    books.tokens(acme, books.window(400, 430), *tokens, charges=[priced], money=Source.PRICED_USAGE)
     requests = [books.usage(day, 7, meter="requests", unit="requests", model="gpt-5") for day in range(400, 430)]
     books.read(acme, "requests", Source.USAGE_API, books.window(400, 430), usage=[requests])
     return books
+
+
+def documented() -> list[str]:
+    """The families that docs/existing-stack.md lists."""
+    page = (Path(__file__).parents[2] / "docs" / "existing-stack.md").read_text()
+    table = page[page.index("One sample a day") : page.index("**How to ask.**")].partition("\n\nThere are no")[0]
+    return re.findall(r"`(spend_\w+)`", table)
 
 
 def ended(midnight: float) -> date:
@@ -77,7 +85,7 @@ async def test_a_past_day_says_what_metrics_said_at_its_last_minute(cli, year, d
         for key, values in samples(tmp_path / "om" / f"spend-{day:%Y-%m}.om").items()
         if last_minute.timestamp() in values
     }
-    assert told
+    assert {name for name, _ in told} <= set(documented())
     assert {key: live.get(key) for key in told} == told
     assert {key for key in live if key[0] in {name for name, _ in told}} == set(told)
 
@@ -106,6 +114,7 @@ def test_a_real_prometheus_answers_for_last_year(cli, year, program, tmp_path):
         [month] = ask("query", query="sum(last_over_time(spend_month_to_date_usd[1d]))", time="2026-03-01T00:00:00Z")
         february = "SELECT sum(amount_usd)::float8 FROM best_charges WHERE day BETWEEN '2026-02-01' AND '2026-02-28'"
         assert float(month["value"][1]) == pytest.approx(year.one(february))
+        assert set(ask("label/__name__/values")) == set(documented())
         [tokens] = ask("query", query="sum(last_over_time(spend_tokens_today[1d]))", time="2026-04-21T00:00:00Z")
         assert float(tokens["value"][1]) == 10**12 + 415
 
@@ -141,7 +150,8 @@ class prometheus:  # noqa: N801 (reads as a function)
 
     def ask(self, path: str, **parameters: str) -> list:
         with urlopen(f"http://{self.address}/api/v1/{path}?{urlencode(parameters)}", timeout=30) as reply:
-            return json.load(reply)["data"]["result"]
+            found = json.load(reply)["data"]
+            return found if isinstance(found, list) else found["result"]
 
 
 def test_one_file_a_month_and_no_day_outside_what_was_asked_for(cli, year, tmp_path):

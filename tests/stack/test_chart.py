@@ -158,7 +158,7 @@ def test_what_the_settings_say_comes_from_the_values(rendered):
 
 def test_dashboards_arrive_byte_for_byte(rendered):
     found = rendered(ALL_OF_IT)
-    boards = list((ROOT / "dashboards" / "json").glob("*.json"))
+    boards = list((CHART / "files" / "dashboards").glob("*.json"))
     for file in boards:
         one = found[f"ConfigMap/my-spend-exporter-{file.stem}"]
         assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
