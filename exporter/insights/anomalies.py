@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from exporter.analytics.anomaly import Anomaly, Kind, Severity, find_anomalies, severity_of
+from exporter.analytics.anomaly.course import excesses, gravest
 from exporter.analytics.anomaly.robust import BORDER
 from exporter.analytics.series import Days
 from exporter.domain import DAY, Subject
@@ -79,7 +80,7 @@ def _of_costs(series: Sequence[Series], context: Context) -> Iterator[Incident]:
     ordinary = _ordinary_days(context.panel)
     for (subject, start, values), ones in zip(series, found, strict=True):
         for one in _once_while_new(ones, start, values) if subject.level in PARTS else ones:
-            incident = _incident(subject, one, values[(one.date - start).days :])
+            incident = _incident(subject, one, values, (one.date - start).days)
             yield _weighed(incident, ordinary(subject.account, one.date)) if subject.level in PARTS else incident
 
 
@@ -130,7 +131,7 @@ def _of_requests(db: Connection, series: Iterable[Series], context: Context) -> 
     )
     for (subject, counted), ones in zip(costs, found, strict=True):
         rises = (one for one in ones if one.kind is Kind.REQUESTS)
-        yield from (_incident(subject, one, counted.requests[(one.date - counted.start).days :]) for one in rises)
+        yield from (_incident(subject, one, counted.requests, (one.date - counted.start).days) for one in rises)
 
 
 class _Counted(NamedTuple):
@@ -158,12 +159,14 @@ def _requests(db: Connection, panel: Panel) -> dict[str, Days]:
     return counts
 
 
-def _incident(subject: Subject, one: Anomaly, days: Days) -> Incident:
-    """`days` begin with the first of the incident."""
-    length = (one.until - one.date).days + 1
+def _incident(subject: Subject, one: Anomaly, values: Days, at: int) -> Incident:
+    """`at`: the place of the first day in `values`."""
+    before, days = values[:at], values[at : at + (one.until - one.date).days + 1]
+    beyond = excesses(before, days, one.expected)
     return Incident(
         account=subject.account, level=subject.level, scope=subject.scope, model=subject.model,
-        day=one.date, until=one.until, kind=one.kind.value, became=one.became.value, severity=one.severity.value,
+        day=one.date, until=one.until, kind=one.kind.value, became=one.became.value,
+        severity=gravest(one, before, beyond).value,
         score=one.score, cost=one.cost, expected=one.expected, lower=one.lower, upper=one.upper,
-        total_excess=float(np.nansum(days[:length] - one.expected)),
+        total_excess=float(np.nansum(beyond)),
     )  # fmt: skip

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
+from exporter.analytics.anomaly import Severity
 from exporter.store.anomalies import Incident, Key
 from exporter.store.planned import PlannedChange
 
@@ -33,6 +35,20 @@ def parents(incidents: Iterable[Incident]) -> dict[Key, Key]:
         if near := [other for other in accounts if _together(one, other)]:
             found[one.key] = max(near, key=lambda other: abs(other.excess)).key
     return {key: _root(key, found) for key in found}
+
+
+def raised(incidents: Sequence[Incident], parent: Mapping[Key, Key]) -> list[Incident]:
+    """What would have been told by itself must not fall silent as a part: a low incident is raised to medium then."""
+    loud = {parent[one.key] for one in incidents if one.key in parent and one.severity != Severity.LOW}
+    return [
+        replace(one, severity=graver(one.severity, Severity.MEDIUM.value)) if one.key in loud else one
+        for one in incidents
+    ]
+
+
+def graver(one: str, other: str) -> str:
+    """The graver of two severities."""
+    return max(one, other, key=[grade.value for grade in Severity].index)
 
 
 def _within_account(incidents: Sequence[Incident], found: dict[Key, Key]) -> None:

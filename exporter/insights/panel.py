@@ -58,7 +58,7 @@ def read_panel(db: Connection, now: datetime, *, length: int = LENGTH) -> Panel:
     _add_parts(panel, "scope", spans, blank, daily.by_scope(db, first, today))
     _add_parts(panel, "model", spans, blank, daily.by_model(db, first, today))
     for budget in budgets.every(db).values():
-        _add_budget(db, panel, budget, spans, blank)
+        _add_budget(db, panel, budget, spans)
     return panel
 
 
@@ -70,19 +70,34 @@ def _blank(span: AccountSpan, first: date, length: int) -> Days:
     return values
 
 
+def _blank_in_sums(span: AccountSpan, first: date, length: int) -> Days:
+    """The same, to be added to others': one that ended holds no sum up; what is not read yet makes it unknown."""
+    values = np.zeros(length) if span.ended else _blank(span, first, length)
+    if span.since is not None:
+        values[: max(0, (span.since - first).days)] = np.nan
+    return values
+
+
 def _add_accounts(
     panel: Panel, spans: Mapping[str, AccountSpan], blank: Mapping[str, Days], rows: Iterable[Amounts]
 ) -> None:
     """Each account, and the sums by provider, by team and over all."""
-    values = {account: zeros.copy() for account, zeros in blank.items()}
-    for row in rows:
-        values[row.account][row.days] += row.amounts
+    spent = {row.account: row for row in rows}
     for account, span in spans.items():
-        panel.add(Subject("account", span.provider, account, span.team), values[account], span.first)
-        panel.add(Subject("provider", span.provider), values[account], span.first)
-        panel.add(Subject("total"), values[account], span.first)
+        own = _spent(blank[account], spent.get(account))
+        panel.add(Subject("account", span.provider, account, span.team), own, span.first)
+        share = _spent(_blank_in_sums(span, panel.first, len(own)), spent.get(account))
+        panel.add(Subject("provider", span.provider), share, span.first)
+        panel.add(Subject("total"), share, span.first)
         if span.team:
-            panel.add(Subject("team", team=span.team), values[account], span.first)
+            panel.add(Subject("team", team=span.team), share, span.first)
+
+
+def _spent(blank: Days, row: Amounts | None) -> Days:
+    values = blank.copy()
+    if row is not None:
+        values[row.days] += row.amounts
+    return values
 
 
 def _add_parts(
@@ -90,19 +105,18 @@ def _add_parts(
 ) -> None:
     """Each scope or each model of each account."""
     for row in rows:
-        span, days = spans[row.account], blank[row.account].copy()
-        days[row.days] += row.amounts
-        panel.add(Subject(level, span.provider, row.account, span.team, **{level: row.key}), days, span.first)
+        span = spans[row.account]
+        subject = Subject(level, span.provider, row.account, span.team, **{level: row.key})
+        panel.add(subject, _spent(blank[row.account], row), span.first)
 
 
-def _add_budget(
-    db: Connection, panel: Panel, budget: Budget, spans: Mapping[str, AccountSpan], blank: Mapping[str, Days]
-) -> None:
+def _add_budget(db: Connection, panel: Panel, budget: Budget, spans: Mapping[str, AccountSpan]) -> None:
     """What fits a budget's filters; nothing while no account does."""
     accounts = [span for span in spans.values() if _fits(budget, span)]
     if not accounts:
         return
-    values = np.sum([blank[span.account] for span in accounts], axis=0)
+    length = (panel.today - panel.first).days
+    values = np.sum([_blank_in_sums(span, panel.first, length) for span in accounts], axis=0)
     days = Period(Period.of_day(panel.first).start, Period.of_day(panel.today).start)
     for day, amount in budgets.spent(db, budget, days).items():
         values[(day - panel.first).days] += float(amount)

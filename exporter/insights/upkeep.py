@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from sqlalchemy import Connection
 
 from exporter.insights.context import Context
-from exporter.insights.incidents import parents, plan_for
+from exporter.insights.incidents import graver, parents, plan_for, raised
 from exporter.insights.panel import Panel
 from exporter.insights.reasons import with_reasons
 from exporter.store import anomalies, planned
@@ -26,7 +26,8 @@ Stored = Mapping[Key, Anomaly]
 
 def keep(db: Connection, context: Context, found: Sequence[Incident], until: Mapping[str, date]) -> str:
     """Store what is new, change what changed, withdraw what is gone. `until`: by account, the first day not judged."""
-    stored = _stored(db, context)
+    stored, links = _stored(db, context), parents(found)
+    found = raised(found, links)
     judged = {account: Judged(_books_begin(context.panel, account), day) for account, day in until.items()}
     again = _judged_again(anomalies.judged(db), judged)
     current = _current(db, context.panel, [one for one in found if one.day >= again[one.account]], found, stored)
@@ -35,7 +36,7 @@ def keep(db: Connection, context: Context, found: Sequence[Incident], until: Map
     anomalies.add(db, new, context.now)
     anomalies.revise(db, {stored[one.key].id: one for one in current if _changed(one, stored.get(one.key))})
     anomalies.withdraw(db, gone, context.now)
-    _link(db, current, _stored(db, context) if new else stored, parents(found))
+    _link(db, current, _stored(db, context) if new else stored, links)
     anomalies.note_judged(db, judged)
     return f"{len(new)} new anomalies, {len(gone)} withdrawn"
 
@@ -84,7 +85,8 @@ def _as_stored(one: Incident, stored: Anomaly | None) -> Incident:
     before = stored.incident.total_excess
     same = math.isclose(one.total_excess, before, rel_tol=1e-9, abs_tol=1e-6)  # sums of floats, in any order
     total_excess = before if same else one.total_excess
-    return replace(stored.incident, until=one.until, became=one.became, total_excess=total_excess)
+    severity = graver(stored.incident.severity, one.severity)  # it may grow while it lasts
+    return replace(stored.incident, until=one.until, became=one.became, total_excess=total_excess, severity=severity)
 
 
 def _changed(one: Incident, stored: Anomaly | None) -> bool:

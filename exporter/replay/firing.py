@@ -10,7 +10,7 @@ from statistics import median
 Labels = tuple[tuple[str, str], ...]
 Held = tuple[Mapping[str, str], Sequence[float]]
 """A label set, and the times (seconds since the epoch) at which an expression held for it."""
-LATEST = timedelta(days=5)  # after an event's end: when an alert about it is about something else
+LATEST = timedelta(days=5)  # after an event's first day: a later alert is about something else, unless it still lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Event:
             not mine or not theirs or mine == theirs
             for mine, theirs in ((self.provider, firing.label("provider")), (self.account, firing.label("account")))
         )
-        return here and self.first <= firing.since.date() <= self.last + LATEST
+        return here and self.first <= firing.since.date() <= max(self.last, self.first + LATEST)
 
 
 @dataclass(frozen=True, slots=True)

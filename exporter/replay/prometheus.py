@@ -34,15 +34,16 @@ class Programs:
 
     @classmethod
     def found(cls, folder: Path | None = None) -> Programs:
-        """In `folder`, or on PATH.
+        """In `folder`, else on PATH.
 
         Raises:
             ConfigError: one of them is missing.
         """
-        paths = {name: (folder and shutil.which(name, path=str(folder))) or shutil.which(name) for name in PROGRAMS}
+        paths = {name: shutil.which(name, path=None if folder is None else str(folder)) for name in PROGRAMS}
         if missing := [name for name, path in paths.items() if path is None]:
             raise ConfigError(
-                f"{' and '.join(missing)} can't be found: install Prometheus, or name its folder with --prometheus"
+                f"{' and '.join(missing)} can't be found {'on PATH' if folder is None else f'in {folder}'}:"
+                " install Prometheus, or name its folder with --prometheus"
             )
         return cls(*map(str, paths.values()))
 

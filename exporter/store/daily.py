@@ -12,13 +12,18 @@ from sqlalchemy import Connection, text
 
 
 class AccountSpan(NamedTuple):
-    """One account and the UTC days its figures cover: [first, end), `end` None where nothing is read (typed in)."""
+    """One account and the UTC days its figures cover: [first, end), `end` None where nothing is read (typed in).
+
+    `since`: while its history is still being read, the first day that is. `ended`: removed or switched off.
+    """
 
     account: str
     provider: str
     team: str
     first: date
     end: date | None
+    since: date | None
+    ended: bool
 
 
 class Amounts(NamedTuple):
@@ -33,18 +38,20 @@ class Amounts(NamedTuple):
 def spans(db: Connection) -> list[AccountSpan]:
     """Every account that ever had a charge, removed ones included: what they cost was spent.
 
-    How far an account reaches is told by its cost report, or by its other reports where it has none. Of one that is
-    removed or switched off no more answers will come: its `end` is None, so that sums with it stay known.
+    How far an account reaches is told by its cost report, or by its other reports where it has none.
     """
     rows = db.execute(
         text(
-            "SELECT a.id, a.provider, a.team, min(b.day) AS first,"
-            " CASE WHEN a.removed_at IS NULL AND NOT a.disabled THEN r.until END FROM accounts a"
+            "SELECT a.id, a.provider, a.team, min(b.day) AS first, r.until, r.since,"
+            " a.removed_at IS NOT NULL OR a.disabled AS ended FROM accounts a"
             " JOIN best_days b ON b.account_id = a.id"
-            " LEFT JOIN (SELECT account_id, (coalesce(min(read_until) FILTER (WHERE source = 'cost_api'),"
-            "   min(read_until)) AT TIME ZONE 'UTC')::date AS until"
-            "  FROM report_state WHERE missing = '' AND source <> 'analytics' GROUP BY 1) r ON r.account_id = a.id"
-            " GROUP BY a.id, a.provider, a.team, r.until ORDER BY 1"
+            " LEFT JOIN (SELECT account_id, (min(read_until) AT TIME ZONE 'UTC')::date AS until,"
+            "   (max(read_from) FILTER (WHERE NOT history_done AND read_from > wanted_from) AT TIME ZONE 'UTC')::date"
+            "    AS since"
+            "  FROM (SELECT *, bool_or(source = 'cost_api') OVER (PARTITION BY account_id) AS billed FROM report_state"
+            "   WHERE missing = '' AND source <> 'analytics') s"
+            "  WHERE source = 'cost_api' OR NOT billed GROUP BY 1) r ON r.account_id = a.id"
+            " GROUP BY a.id, a.provider, a.team, r.until, r.since ORDER BY 1"
         )
     )
     return [AccountSpan(*row) for row in rows]

@@ -10,6 +10,7 @@ import pytest
 from exporter.domain import Name, Source
 from exporter.insights import anomalies
 from exporter.insights.context import Context
+from exporter.insights.incidents import parents, raised
 from exporter.insights.panel import read_panel
 from exporter.pricing import NoList, PriceBook
 from exporter.store import accounts, planned, verdicts
@@ -462,3 +463,46 @@ def test_a_part_that_hardly_costs_anything_wakes_nobody(books):
 
     found = {one.incident.level: one.incident.severity for one in everything(books, 51)}
     assert found == {"scope": "medium", "model": "medium"}
+
+
+def test_an_incident_is_as_grave_as_its_gravest_day_and_its_money_goes_by_weekdays(books):
+    """It begins on a Sunday that hardly costs anything, and goes on at four times the usual."""
+
+    def week(day: int, line: Line) -> float:
+        ordinary = 0.1 if day % 7 in (0, 6) else 1.0  # the first of March is a Sunday
+        return ordinary * (4.0 if 70 <= day <= 72 else 1.0)
+
+    spend(books, 73, week)
+    refresh(books, 73)
+
+    [event] = [one.incident for one in everything(books, 73) if one.incident.level == "account"]
+    assert (event.day, event.until) == (MARCH + timedelta(70), MARCH + timedelta(72))
+    assert event.excess == pytest.approx(21, rel=0.05)
+    assert event.total_excess == pytest.approx(21 + 210 + 210, rel=0.05)
+    assert event.severity in {"high", "critical"}
+
+
+def test_an_incident_grows_graver_while_it_lasts(books):
+    def week(day: int, line: Line) -> float:
+        ordinary = 0.1 if day % 7 in (0, 6) else 1.0
+        return ordinary * (4.0 if 70 <= day <= 72 else 1.0)
+
+    lease = spend(books, 71, week)
+    refresh(books, 71)
+    [first] = [one.incident for one in everything(books, 71) if one.incident.level == "account"]
+    refreshed(books, 73, lease, week)
+    [later] = [one.incident for one in everything(books, 73) if one.incident.level == "account"]
+    assert (first.severity, later.day) == ("low", first.day)
+    assert later.severity in {"high", "critical"}
+
+
+def test_a_small_incident_is_told_when_one_of_its_parts_would_be():
+    whole, part = (
+        store.Incident(account="a", level=level, scope=scope, model="", day=MARCH, until=MARCH, kind="spike",
+                       became="spike", severity=severity, score=9, cost=2, expected=1, lower=0, upper=1.5,
+                       total_excess=1)
+        for level, scope, severity in (("account", "", "low"), ("scope", "web", "medium"))
+    )  # fmt: skip
+    found = raised([whole, part], parents([whole, part]))
+    assert [one.severity for one in found] == ["medium", "medium"]
+    assert [one.severity for one in raised([whole], {})] == ["low"]
