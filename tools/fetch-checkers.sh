@@ -1,6 +1,6 @@
 #!/bin/sh
-# Unpack docker-compose into .tools/bin, and build helm there with REQUIRE_SERVERS=1 and a Go toolchain. They check
-# compose.yaml and the chart; nobody needs them to run anything.
+# Unpack docker-compose into .tools/bin, and with CHECK_HELM=1 build helm there, which needs a Go toolchain and some
+# minutes. They check compose.yaml and the chart; nobody needs them to run anything.
 #
 # One rule: what can't be had is said and missing, and the tests that want it say so too. FORCE=1 fetches again.
 set -eu
@@ -35,7 +35,7 @@ trap 'exit 130' INT TERM
 [ "${FORCE:-}" = 1 ] && rm -f "$tools/bin/docker-compose" "$tools/bin/helm"
 missing=
 starts docker-compose || link_from_path docker-compose || compose_from_debian || missing="docker-compose"
-if ! starts helm && ! link_from_path helm && [ "${REQUIRE_SERVERS:-}" = 1 ] && command -v go >/dev/null; then
+if ! starts helm && ! link_from_path helm && [ "${CHECK_HELM:-}" = 1 ]; then
     say "building helm, which takes some minutes the first time"
     GOBIN="$tools/bin" go install "$helm" || missing="$missing helm"
 fi

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from exporter.domain import day_of
 from exporter.errors import StoreError
@@ -121,12 +122,24 @@ class Publisher:
 
 def findings(db: Connection, now: datetime, fixed_rates: Mapping[str, Decimal]) -> list[Family]:
     """Budgets, and what the last analysis found."""
-    return [
-        *budgets.families(db, now, fixed_rates, forecasts.outlooks(db, now)),
-        *forecasts.families(db, now),
-        *nowcasts.families(db, now),
-        *anomalies.families(db, now),
-        *trends.families(db, now),
-        *savings.families(db, now),
-        *reconciliation.families(db, now),
-    ]
+    topics: dict[str, Callable[[], list[Family]]] = {
+        "budgets": lambda: budgets.families(db, now, fixed_rates, forecasts.outlooks(db, now)),
+        "forecasts": lambda: forecasts.families(db, now),
+        "nowcasts": lambda: nowcasts.families(db, now),
+        "anomalies": lambda: anomalies.families(db, now),
+        "trends": lambda: trends.families(db, now),
+        "savings": lambda: savings.families(db, now),
+        "reconciliation": lambda: reconciliation.families(db, now),
+    }
+    return [family for topic, families in topics.items() for family in _whole(topic, families)]
+
+
+def _whole(topic: str, families: Callable[[], list[Family]]) -> list[Family]:
+    """The families of a topic, or none: what one budget or finding breaks must not end the publishing of money."""
+    try:
+        return families()
+    except SQLAlchemyError:
+        raise  # the database is away, or its transaction is over
+    except Exception:
+        log.exception("%s could not be published; the rest is", topic)
+        return []

@@ -236,3 +236,8 @@ def test_the_straight_line_is_that_of_scikit_learn():
     days = np.arange(len(NOISY) + 30)[:, None]
     theirs = LinearRegression().fit(days[:-30], NOISY).predict(days[-30:])
     assert BASELINES["linear regression"](NOISY, 30).daily == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("days", [1, 3, 7, 13])
+def test_a_brand_new_flat_series_goes_on_as_it_is(days):
+    assert forecast(np.full(days, 10.0), 30).total == pytest.approx(300, rel=0.005)

@@ -70,6 +70,16 @@ def test_an_account_that_will_answer_no_more_leaves_sums_known(books, state):
     assert series(panel(books, 4), "total") == {Subject("total"): [11, 11, 1, 1]}
 
 
+def test_sums_are_unknown_where_history_is_still_being_read(books):
+    one, other = books.account("one"), books.account("other")
+    books.costs(one, books.window(0, 4), *(books.charge(day, 1) for day in range(4)))
+    books.costs(other, books.window(2, 4), books.charge(2, 10), books.charge(3, 10), wanted_from=books.moment(0))
+
+    np.testing.assert_array_equal(series(panel(books, 4), "total")[Subject("total")], [np.nan, np.nan, 11, 11])
+    books.costs(other, books.window(0, 2), books.charge(0, 10), wanted_from=books.moment(0))
+    assert series(panel(books, 4), "total")[Subject("total")] == [11, 1, 11, 11]
+
+
 def test_scopes_and_models_belong_to_their_account(books):
     lease = books.account()
     books.costs(

@@ -315,3 +315,16 @@ async def test_it_publishes_at_least_once_per_interval(shop):
             seen.add(id(publisher.latest))
             await asyncio.sleep(0.01)
     serving.cancel()
+
+
+async def test_what_one_topic_breaks_is_missing_and_the_money_is_published(shop, monkeypatch, caplog):
+    def broken(*_):
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr("exporter.publish.budgets.families", broken)
+    shop.sell("1.25")
+    publisher = shop.publisher()
+    await publisher.publish()
+
+    assert total(publisher, "spend_today_usd") == 1.25
+    assert "budgets could not be published; the rest is" in caplog.text

@@ -116,7 +116,9 @@ def outlook(values: Days, horizon: int) -> Outlook:
     change = weekly_change(values)
     traits = bands.traits(tried, change, horizon, len(values))
     logs = backtest.log(expected.sum(axis=1), np.full(len(NAMES), offset * horizon))
-    lowered = float(logs @ tried.weights) - CAUTION * min(traits.miss, MOST_CAUTION) ** 2
+    # What is brand-new has missed nothing yet: its projection is the plain one.
+    caution = CAUTION if len(values) >= BRAND_NEW else 0.0
+    lowered = float(logs @ tried.weights) - caution * min(traits.miss, MOST_CAUTION) ** 2
     total = float(np.exp(lowered)) - offset * horizon
     if not _has_credits(values):
         total = max(total, 0.0)
