@@ -53,7 +53,7 @@ def written(column: Column, form: Form, *, redact: bool) -> str:
         exact = f"trim_scale(round({sql}, {DECIMALS}))" if form is Form.PLAIN else f"trim_scale({sql})"
         return exact if column.kind is Kind.NUMBER else f"{exact} + 0.0"
     if column.kind is Kind.TIME:
-        return f"""to_char({sql}, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+        return f"({sql})::date || 'T' || ({sql})::time || 'Z'"  # half as dear as to_char
     if column.kind is Kind.FLAG:
         return f"CASE WHEN {sql} THEN 'true' ELSE 'false' END"
     if column.kind is Kind.TEXT and form is Form.CSV:

@@ -136,7 +136,7 @@ def test_redacted(books, bytes_of, made):
 
 @pytest.mark.parametrize(("kind", "words"), [("costs", {}), ("usage", {}), ("usage", {"grain": "hour"})])
 def test_page_by_page_is_the_same_as_in_one(hostile, made, kind, words):
-    whole = json.loads(_json(made, kind, **words))["records"]
+    whole = json.loads(_json(made, kind, limit=1_000, **words))["records"]
     found, cursor, pages = [], "", 0
     while cursor is not None:
         page = json.loads(_json(made, kind, limit=4, after=cursor, **words))
@@ -145,6 +145,8 @@ def test_page_by_page_is_the_same_as_in_one(hostile, made, kind, words):
         pages += 1
         assert page["metadata"]["total_records"] == len(whole)
     assert found == whole
+    at_once = json.loads(_json(made, kind, **words))["records"]
+    assert sorted(map(str, at_once)) == sorted(map(str, whole))
     assert pages == -(-len(whole) // 4)
 
 
