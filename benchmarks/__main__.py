@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import ingest, postgres, publish, scrape
+from benchmarks import export, ingest, postgres, publish, scrape
 from benchmarks.report import Report
 
 TOPICS: dict[str, Callable[[str, argparse.Namespace], Report]] = {
     "ingest": lambda url, options: ingest.measure(url, options.rows),
+    "export": lambda url, options: export.measure(url, options.rows),
     "publish": lambda url, _: publish.measure(url),
     "scrape": lambda url, options: scrape.measure(url, options.seconds),
 }
