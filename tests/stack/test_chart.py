@@ -36,7 +36,9 @@ def helm():
     found = shutil.which("helm", path=str(ROOT / ".tools" / "bin")) or shutil.which("helm")
     if found is None:
         required = os.environ.get("CHECK_HELM") == "1"
-        (pytest.fail if required else pytest.skip)("helm is not here: install it, or build it with CHECK_HELM=1 and a Go toolchain")
+        (pytest.fail if required else pytest.skip)(
+            "helm is not here: install it, or build it with CHECK_HELM=1 and a Go toolchain"
+        )
     return lambda *words: subprocess.run([found, *map(str, words)], capture_output=True, text=True)
 
 
