@@ -299,7 +299,7 @@ async def test_an_ask_during_a_publication_is_not_lost(shop):
     await publisher.ask()
     async with asyncio.timeout(20):
         while publisher.latest is None:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)  # a loop without a pause would keep the interpreter from the publisher's thread
         first = publisher.latest
         while publisher.latest is first:
             await asyncio.sleep(0.01)
