@@ -38,7 +38,8 @@ def refresh(db: Connection, context: Context) -> str:
     """Incidents in every series, one event each, with their reasons."""
     anomalies.one_at_a_time(db)
     until = _sure_days(db, context.panel, nowcasts.completeness(db))
-    series = [_cut(one, until[one[0].account]) for one in context.panel.of(*LEVELS)]
+    cut = (_cut(one, until[one[0].account]) for one in context.panel.of(*LEVELS))
+    series = [one for one in cut if np.isfinite(one[2]).any()]
     found = [*_of_costs(series, context), *_of_requests(db, series, context)]
     return keep(db, context, found, until)
 

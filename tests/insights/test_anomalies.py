@@ -506,3 +506,8 @@ def test_a_small_incident_is_told_when_one_of_its_parts_would_be():
     found = raised([whole, part], parents([whole, part]))
     assert [one.severity for one in found] == ["medium", "medium"]
     assert [one.severity for one in raised([whole], {})] == ["low"]
+
+
+def test_before_any_day_is_settled_there_is_nothing_to_judge(books):
+    spend(books, 3, settled=0)
+    assert refresh(books, 3) == "0 new anomalies, 0 withdrawn"
