@@ -22,7 +22,7 @@ from exporter.insights.context import Context
 from exporter.insights.panel import Panel
 from exporter.insights.reasons import LEVELS
 from exporter.insights.upkeep import keep
-from exporter.store import accounts, anomalies, daily, nowcasts
+from exporter.store import accounts, daily, nowcasts
 from exporter.store.anomalies import Incident
 
 PARTS = ("scope", "model")
@@ -36,7 +36,6 @@ Completeness = Mapping[tuple[str, date], float]
 
 def refresh(db: Connection, context: Context) -> str:
     """Incidents in every series, one event each, with their reasons."""
-    anomalies.one_at_a_time(db)
     until = _sure_days(db, context.panel, nowcasts.completeness(db))
     cut = (_cut(one, until[one[0].account]) for one in context.panel.of(*LEVELS))
     series = [one for one in cut if np.isfinite(one[2]).any()]

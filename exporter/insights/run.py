@@ -34,7 +34,7 @@ STEPS: dict[str, Step] = {
     "trends": trends.refresh,
     "savings": savings.refresh,
 }
-"""In the order they run: forecasts begin with what nowcasts make of today."""
+"""In the order they run: anomalies judge days that nowcasts call as good as complete."""
 
 
 def run(

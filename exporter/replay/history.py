@@ -26,8 +26,8 @@ from exporter.store.figures import Calendar
 
 # Written by analyses. What people said and planned stays as it is.
 FINDINGS = (
-    *("analysis_state", "forecasts", "forecast_scores", "budget_outlooks", "anomalies", "nowcasts", "arrivals"),
-    *("trends", "weekday_hours", "savings", "cache_effects", "unit_costs"),
+    *("analysis_state", "forecasts", "forecast_scores", "budget_outlooks", "anomalies", "judged_accounts"),
+    *("nowcasts", "arrivals", "trends", "weekday_hours", "savings", "cache_effects", "unit_costs"),
 )
 # A real nowcast needs to have watched the day fill up, which books don't remember; the others are in no alert.
 STEPS_PLAYED = ("forecasts", "anomalies")

@@ -118,11 +118,6 @@ _ANOMALIES = (
 )
 
 
-def one_at_a_time(db: Connection) -> None:
-    """Wait for another analysis that is keeping its findings, and hold up others until this transaction ends."""
-    db.execute(text("LOCK TABLE judged_accounts IN SHARE ROW EXCLUSIVE MODE"))
-
-
 def since(db: Connection, first: date, now: datetime) -> list[Anomaly]:
     """Everything that began on `first` or later, oldest first."""
     rows = db.execute(text(f"{_ANOMALIES} WHERE n.day >= :first ORDER BY n.day, n.id"), _open(now) | {"first": first})

@@ -41,9 +41,8 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """How much of a month's invoice counts as spend: on days without a charge in the cost report, if there is one."""
+    """How much of a month's invoice counts as spend: on the days that no cost report has been read for."""
 
-    has_bill: bool
     days: int
     usd: Decimal
 
@@ -116,13 +115,12 @@ def weight(db: Connection, account: str, month: date) -> Weight:
     """Where a month's invoice counts as spend."""
     row = db.execute(
         text(
-            "SELECT EXISTS (SELECT 1 FROM daily_charges WHERE source = 'cost_api' AND account_id = :account"
-            "  AND day >= :first AND day < :end) AS has_bill, count(*) AS days, coalesce(sum(amount_usd), 0) AS usd"
+            "SELECT count(*) AS days, coalesce(sum(amount_usd), 0) AS usd"
             " FROM best_days WHERE source = 'invoice' AND account_id = :account AND day >= :first AND day < :end"
         ),
         {"account": account, "first": month, "end": partitions.next_month(month)},
     ).one()
-    return Weight(row.has_bill, row.days, row.usd)
+    return Weight(row.days, row.usd)
 
 
 def _claimed(db: Connection, account: str, holder: str) -> Lease:

@@ -75,7 +75,7 @@ def test_without_a_cost_report_the_invoice_replaces_the_estimate(acme):
     enter(acme, invoice(310))
     assert acme.rows(SPEND) == [("invoice", 31, 310)]
     assert acme.rows(LEDGER) == [(310, 0)]
-    assert acme.run(invoices.weight, "acme", MARCH) == Weight(False, 31, Decimal(310))
+    assert acme.run(invoices.weight, "acme", MARCH) == Weight(31, Decimal(310))
 
 
 def test_it_never_replaces_a_cost_report(acme):
@@ -84,7 +84,7 @@ def test_it_never_replaces_a_cost_report(acme):
     acme.run(leases.release, lease, due_in=timedelta(0))
     enter(acme, invoice(93))
     assert acme.rows(SPEND) == [("cost_api", 31, 62)]
-    assert acme.run(invoices.weight, "acme", MARCH) == Weight(True, 0, Decimal(0))
+    assert acme.run(invoices.weight, "acme", MARCH) == Weight(0, Decimal(0))
     acme.run(invoices.remove, "acme", MARCH, "test")
     assert acme.rows(SPEND) == [("cost_api", 31, 62)]
     assert acme.rows(LEDGER) == [(62, 0)]
@@ -100,7 +100,7 @@ def test_it_counts_on_days_that_no_cost_report_has_been_read_for(acme, invoice_f
     if not invoice_first:
         enter(acme, invoice(93))
     assert acme.rows(SPEND) == [("cost_api", 10, 20), ("invoice", 20, 60)]
-    assert acme.run(invoices.weight, "acme", MARCH) == Weight(True, 20, Decimal(60))
+    assert acme.run(invoices.weight, "acme", MARCH) == Weight(20, Decimal(60))
     assert consistent(acme)
     lease = claimed(acme)
     acme.costs(lease, acme.window(9, 31), acme.charge(9, 2))
